@@ -1,0 +1,140 @@
+"""Settings: one frozen object, read once from a file and the environment; fails closed.
+
+The file is TOML; every setting may be overridden by an environment variable `ESCROW_<NAME>`. There
+is no setting that moves time, shortens a wait below a day or skips a check.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from escrow.errors import ConfigurationError
+
+MIN_WAITING_SECONDS = 86400
+_SECURITY = ("starttls", "tls", "none")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that an installation decides. Times are in seconds."""
+
+    data_dir: Path
+    public_url: str
+    database_url: str = ""
+    listen_host: str = "127.0.0.1"
+    listen_port: int = 8080
+    provider_name: str = "Key recovery"
+    provider_phone: str = ""
+    provider_support: str = ""
+    provider_colour: str = "#1f5fa8"
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_security: str = "starttls"
+    smtp_user: str = ""
+    smtp_password: str = field(default="", repr=False)
+    mail_from: str = ""
+    minimum_waiting_seconds: int = MIN_WAITING_SECONDS
+    requests_an_hour: int = 600
+    demo: bool = False
+
+    @property
+    def host(self) -> str:
+        """The public host (and port, if it is not the usual one)."""
+        return urlsplit(self.public_url).netloc
+
+    @property
+    def origin(self) -> str:
+        """The ledger's origin and the name of its key."""
+        return f"{self.host}/ledger"
+
+    @property
+    def database(self) -> str:
+        """The database's URL: the embedded SQLite file unless another is set."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'escrow.db').absolute()}"
+
+    @property
+    def key_dir(self) -> Path:
+        """Where key files live, apart from the database."""
+        return self.data_dir / "keys"
+
+    @property
+    def outside_dir(self) -> Path:
+        """Where the custodian keeps what a restored backup must not undo."""
+        return self.data_dir / "outside"
+
+    def check(self) -> "Settings":
+        """Refuse settings that cannot work or would weaken a promise; ConfigurationError."""
+        url = urlsplit(self.public_url)
+        if url.scheme not in {"https", "http"} or not url.netloc or url.path not in {"", "/"}:
+            raise ConfigurationError("public_url must be like https://recovery.example.org")
+        if url.scheme == "http" and not self.demo:
+            raise ConfigurationError("public_url must be https:// (http:// is for --demo only)")
+        if self.minimum_waiting_seconds < MIN_WAITING_SECONDS:
+            raise ConfigurationError("minimum_waiting_seconds cannot be under 86400 (one day)")
+        if self.smtp_security not in _SECURITY:
+            raise ConfigurationError(f"smtp_security must be one of {', '.join(_SECURITY)}")
+        if self.demo and self.listen_host not in {"127.0.0.1", "::1", "localhost"}:
+            raise ConfigurationError("--demo listens on the loopback address only")
+        if not self.demo and not (self.smtp_host and self.mail_from):
+            raise ConfigurationError(
+                "Set smtp_host and mail_from: without mail nobody is warned and nobody recovers. "
+                "To try the service on this machine alone, use --demo."
+            )
+        return self
+
+
+def load(path: Path | None, environment: Mapping[str, str] = os.environ, **given: Any) -> Settings:
+    """Read settings: defaults, then the file, then the environment, then what is `given`.
+
+    Raises ConfigurationError for a file that cannot be read, an unknown name or a wrong type.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        values.update(_read_file(path))
+    known = {f.name: f for f in fields(Settings)}
+    for name in known:
+        if (text := environment.get(f"ESCROW_{name.upper()}")) is not None:
+            values[name] = text
+    values.update(given)
+    for name in values:
+        if name not in known:
+            raise ConfigurationError(f"There is no setting “{name}”.")
+    for name in ("data_dir", "public_url"):
+        if not values.get(name):
+            raise ConfigurationError(f"The setting “{name}” is missing.")
+    return Settings(**{name: _convert(name, value) for name, value in values.items()}).check()
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from None
+
+
+def _convert(name: str, value: Any) -> Any:
+    kind = Settings.__annotations__[name]
+    try:
+        if kind is int:
+            return int(value)
+        if kind is bool:
+            return value if isinstance(value, bool) else _bool(str(value))
+        if kind is Path:
+            return Path(value)
+        return str(value)
+    except ValueError:
+        raise ConfigurationError(f"The setting “{name}” has a wrong value.") from None
+
+
+def _bool(text: str) -> bool:
+    if text.lower() in {"1", "true", "yes", "on"}:
+        return True
+    if text.lower() in {"0", "false", "no", "off", ""}:
+        return False
+    raise ValueError

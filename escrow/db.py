@@ -1,0 +1,117 @@
+"""The database: engine, transactions and column types. The only place that says commit.
+
+SQLite (WAL, `synchronous=FULL`, `secure_delete`) and PostgreSQL behind one interface. Writers on
+SQLite begin with `BEGIN IMMEDIATE`, so that a transaction that read first never fails when it
+writes. A database that is away, locked or full is `Unavailable`, with nothing half-written.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import BigInteger, Engine, LargeBinary, MetaData, String, create_engine, event
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
+from sqlalchemy.pool import NullPool
+
+from escrow.errors import Unavailable
+
+BUSY_TIMEOUT_MILLISECONDS = 5000
+_log = logging.getLogger(__name__)
+
+
+class Base(DeclarativeBase):
+    """The base of all tables; names of constraints are fixed so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+def identifier(*, primary: bool = False, **options: Any) -> Any:
+    """Make a column for an identifier: 32 lower-case hex characters."""
+    return mapped_column(String(32), primary_key=primary, **options)
+
+
+def seconds(**options: Any) -> Any:
+    """Make a column for a time: integer Unix seconds, as the protocol has them."""
+    return mapped_column(BigInteger, **options)
+
+
+def binary(length: int | None = None, **options: Any) -> Any:
+    """Make a column for bytes."""
+    return mapped_column(LargeBinary(length), **options)
+
+
+class Database:
+    """One engine and the two ways to use it: `transaction()` to write, `reading()` to read."""
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self.engine = _make_engine(url, pool_size)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Write in one transaction: committed at the end, rolled back on any error.
+
+        Raises Unavailable when the database is away, locked or full.
+        """
+        with _available(), Session(self.engine, expire_on_commit=False) as session:
+            if self.is_sqlite:
+                session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+            yield session
+            session.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Read; nothing is kept. Raises Unavailable when the database is away."""
+        with _available(), Session(self.engine, expire_on_commit=False) as session:
+            if self.is_sqlite:
+                session.connection().exec_driver_sql("BEGIN")
+            yield session
+            session.rollback()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        _log.warning("database unavailable", extra={"reason": type(error.orig).__name__})
+        raise Unavailable from None
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable from None
+        raise
+
+
+def _make_engine(url: str, pool_size: int) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_size=pool_size, pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where `Database` says so
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MILLISECONDS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")

@@ -1,0 +1,104 @@
+"""Tables of deposits: one immutable aggregate each, with custodies and what is kept for them."""
+
+from sqlalchemy import ForeignKey, Index, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from escrow.db import Base, binary, identifier, seconds
+
+
+class Deposit(Base):
+    """One escrowed secret. States: pending, active, complete, closing, closed, rejected.
+
+    What the client sent never changes; `state` and the times are a cache of the ledger.
+    """
+
+    __tablename__ = "deposit"
+    __table_args__ = (
+        Index("ix_deposit_account_created_at", "account", "created_at"),
+        Index("ix_deposit_state_id", "state", "id"),
+        Index("ix_deposit_replaces", "replaces"),
+        Index("ix_deposit_recoverability", "recoverability", "id"),
+    )
+
+    id: Mapped[str] = identifier(primary=True)
+    account: Mapped[str] = identifier()
+    kind: Mapped[str] = mapped_column(String(8))
+    state: Mapped[str] = mapped_column(String(16))
+    state_before_closing: Mapped[str | None] = mapped_column(String(16))
+    label: Mapped[bytes] = binary()
+    replaces: Mapped[str | None] = identifier()
+    created_at: Mapped[int] = seconds()
+    closing_at: Mapped[int | None] = seconds(index=True)
+    manifest: Mapped[bytes] = binary()
+    manifest_signature: Mapped[bytes] = binary(64)
+    manifest_hash: Mapped[bytes] = binary(32)
+    body_sha256: Mapped[bytes] = binary(32)
+    replaced_signature: Mapped[bytes | None] = binary(64)
+    recoverability: Mapped[str | None] = mapped_column(String(16))
+    recoverability_at: Mapped[int | None] = seconds()
+
+
+class CustodyRow(Base):
+    """One custodian's share of one deposit.
+
+    States: invited, held, rejected, declined, lost, withdrawn, destroyed. `name`, `address`,
+    `nonce` and `phrase` are encrypted; `fetch_sha256` guards the invitation.
+    """
+
+    __tablename__ = "custody"
+    __table_args__ = (
+        Index("ix_custody_deposit", "deposit"),
+        Index("ix_custody_role_state_id", "role", "state", "id"),
+    )
+
+    id: Mapped[str] = identifier(primary=True)
+    deposit: Mapped[str] = mapped_column(String(32), ForeignKey("deposit.id"))
+    account: Mapped[str] = identifier()
+    role: Mapped[str] = mapped_column(String(16))
+    group: Mapped[int] = mapped_column(Integer)
+    member: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String(16))
+    attest_key: Mapped[bytes] = binary(32)
+    release_key: Mapped[bytes] = binary(32)
+    contact_commitment: Mapped[bytes | None] = binary(32)
+    name: Mapped[bytes | None] = binary()
+    address: Mapped[bytes | None] = binary()
+    address_hash: Mapped[bytes | None] = binary(32)
+    nonce: Mapped[bytes | None] = binary()
+    phrase: Mapped[bytes | None] = binary()
+    locale: Mapped[str | None] = mapped_column(String(8))
+    fetch_sha256: Mapped[bytes | None] = binary(32)
+    fetched_at: Mapped[int | None] = seconds()
+    invited_until: Mapped[int | None] = seconds()
+    paused: Mapped[bool] = mapped_column(default=False)
+    last_share_at: Mapped[int | None] = seconds()
+    last_check_at: Mapped[int | None] = seconds()
+    verified_at: Mapped[int | None] = seconds(index=True)
+    vetoed: Mapped[bool] = mapped_column(default=False)
+
+
+class Blob(Base):
+    """Bytes that can be destroyed by one DELETE.
+
+    Kinds: envelope (custody null), provider_share, invitation, wrap_share, wrap_check.
+    """
+
+    __tablename__ = "blob"
+    __table_args__ = (
+        Index(
+            "uq_blob_deposit_kind_custody_credential",
+            "deposit",
+            "kind",
+            "custody",
+            "credential_hash",
+            unique=True,
+        ),
+    )
+
+    id: Mapped[str] = identifier(primary=True)
+    deposit: Mapped[str] = mapped_column(String(32), ForeignKey("deposit.id"))
+    kind: Mapped[str] = mapped_column(String(16))
+    custody: Mapped[str | None] = identifier()
+    credential_id: Mapped[bytes | None] = binary()
+    credential_hash: Mapped[bytes | None] = binary(32)
+    data: Mapped[bytes] = binary()
