@@ -38,7 +38,7 @@ _UNPACKED_TOGETHER_NS = 2_000_000_000
 _PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 
 
-def N_(message: str) -> str:  # noqa: N802 - the name that every gettext tool knows
+def N_(message: str) -> str:
     """Mark a message for extraction and return it as it is."""
     return message
 

@@ -39,7 +39,8 @@ KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "ngettext": (1, 2),
 }
 _VOLATILE = re.compile(
-    rb'"(?:POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Generated-By):.*\n'
+    rb'"(?:Project-Id-Version|Report-Msgid-Bugs-To|POT-Creation-Date|PO-Revision-Date|'
+    rb"Last-Translator|Language-Team|Generated-By):.*\n"
 )
 _PLACE = re.compile(r"\{[a-z_][a-z0-9_]*\}|%\([a-z0-9_]+\)[sd]")
 
@@ -58,7 +59,7 @@ def extracted(root: Path = ROOT) -> Catalog:
     from babel.messages.catalog import Catalog
     from babel.messages.extract import extract_from_file
 
-    catalogue = Catalog(project="escrow", charset="utf-8")
+    catalogue = Catalog(charset="utf-8")
     for path, method in source_files(root):
         options = {"encoding": "utf-8", "silent": "false", "newstyle_gettext": "true"}
         for line, message, comments, _context in extract_from_file(
@@ -106,7 +107,7 @@ def updated(po: Path, template: Catalog) -> bytes:
     from babel.messages.pofile import write_po
 
     locale = po.parent.parent.name
-    catalogue = Catalog(locale=locale, project="escrow", charset="utf-8", fuzzy=False)
+    catalogue = Catalog(locale=locale, charset="utf-8", fuzzy=False)
     if po.exists():
         with po.open("rb") as stream:
             catalogue = babel_read_po(stream, locale=locale, abort_invalid=True)
@@ -133,21 +134,25 @@ def complaints(po: Path, template: Catalog) -> Iterator[str]:
             yield f"unused: {message.id!r}"
         elif message.id and message.fuzzy:
             yield f"fuzzy: {message.id!r}"
-        elif message.id and all(_forms(message)) and _places(message.id) != _places(message.string):
+        elif message.id and all(_forms(message)) and _places_differ(message):
             yield f"other places to fill in: {message.id!r}"
     yield from (f"obsolete: {message.id!r}" for message in catalogue.obsolete.values())
 
 
 def _forms(message: Message) -> tuple[str, ...]:
     string = message.string
-    return (string,) if isinstance(string, str) else tuple(string)
+    return (string,) if isinstance(string, str) else tuple(string or ("",))
 
 
-def _places(forms: str | list[str] | tuple[str, ...]) -> set[str]:
-    """Return the places of a message; of plural forms, `{n}` may be left out ("one day")."""
-    texts = [forms] if isinstance(forms, str) else list(forms)
-    found = {place for text in texts for place in _PLACE.findall(text)}
-    return found if isinstance(forms, str) else found - {"{n}"}
+def _places_differ(message: Message) -> bool:
+    """Tell whether a translation fills in other places; plural forms may leave `{n}` out."""
+    ids = (message.id,) if isinstance(message.id, str) else tuple(message.id)
+    places = [set(_PLACE.findall(text)) for text in ids]
+    optional = {"{n}"} if len(ids) > 1 else set()
+    return any(
+        (set(_PLACE.findall(form)) ^ places[min(number, len(places) - 1)]) - optional
+        for number, form in enumerate(_forms(message))
+    )
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -169,7 +174,9 @@ def extract() -> int:
 def check() -> int:
     """Report every complaint; returns the exit status."""
     template = extracted()
-    found = [f"{po.parent.parent.name}: {line}" for po in po_files() for line in complaints(po, template)]
+    found = []
+    for po in po_files():
+        found += [f"{po.parent.parent.name}: {line}" for line in complaints(po, template)]
     found += [f"marked inside an f-string: {place}" for place in in_f_strings()]
     sys.stderr.write("".join(f"{line}\n" for line in found))
     return 1 if found else 0
