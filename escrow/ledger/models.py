@@ -9,6 +9,8 @@ from escrow.db import Base, binary, identifier, seconds
 class LedgerEvent(Base):
     """One event. `position` is the order of insertion, `index` the place in the ledger, once set.
 
+    `acted` is set in the transaction in which the custodian has done what a sequenced entry asks
+    for, so that a crash in between repeats it and nothing is forgotten.
     Erasure sets `nonce` and `body` to null and leaves the leaf's hash in `ledger_node`.
     """
 
@@ -19,6 +21,12 @@ class LedgerEvent(Base):
             "position",
             sqlite_where=text('"index" IS NULL'),
             postgresql_where=text('"index" IS NULL'),
+        ),
+        Index(
+            "ix_ledger_event_unacted",
+            "index",
+            sqlite_where=text("acted = 0"),
+            postgresql_where=text("NOT acted"),
         ),
         Index("ix_ledger_event_deposit_index", "deposit", "index"),
         Index("ix_ledger_event_recovery_index", "recovery", "index"),
@@ -42,6 +50,7 @@ class LedgerEvent(Base):
     body: Mapped[bytes | None] = binary()
     nonce: Mapped[bytes | None] = binary(32)
     mac: Mapped[bytes] = binary(32)
+    acted: Mapped[bool] = mapped_column(default=False)
 
 
 class LedgerNode(Base):

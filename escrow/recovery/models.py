@@ -77,7 +77,8 @@ class CallRow(Base):
 class ReleaseRow(Base):
     """One custody's release to one session; served once its event is in a signed checkpoint.
 
-    States: intended (the provider's, before the second transaction), made.
+    States: intended (the provider's, before the second transaction), made, refused (the provider's
+    checks failed; `reason` says which).
     """
 
     __tablename__ = "release"
@@ -87,6 +88,7 @@ class ReleaseRow(Base):
     )
     custody: Mapped[str] = identifier(primary=True)
     state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(64))
     sealed: Mapped[bytes | None] = binary()
     signature: Mapped[bytes | None] = binary(64)
     time: Mapped[int | None] = seconds()

@@ -1,0 +1,229 @@
+"""Enrolment: everything a deposit consists of, in one transaction."""
+
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from escrow.context import Web
+from escrow.deposit import custodies
+from escrow.deposit.models import Blob, CustodyRow, Deposit
+from escrow.errors import Conflict, MalformedRequest, RateLimited, StepUpRequired
+from escrow.ledger.append import append
+from escrow.ledger.read import current_keys
+from escrow.protocol import envelope as age
+from escrow.protocol import manifest as manifests
+from escrow.protocol import seal
+from escrow.protocol.encoding import pae_hash, sha256
+from escrow.protocol.errors import ProtocolError
+from escrow.protocol.manifest import Manifest
+
+MAX_DEPOSITS = 100
+INVITATION_SECONDS = 14 * 86400
+_DAY_SECONDS = 86400
+
+
+@dataclass(frozen=True)
+class NewContact:
+    """One contact of a new deposit, as the client sends it."""
+
+    custody: str
+    invitation: bytes
+    fetch_sha256: bytes
+    name: str
+    address: str
+    nonce: bytes
+
+
+@dataclass(frozen=True)
+class NewDeposit:
+    """A new deposit, as the client sends it."""
+
+    deposit: str
+    manifest: bytes
+    manifest_signature: bytes
+    envelope: bytes
+    provider_share: bytes
+    contacts: tuple[NewContact, ...]
+
+    def hash(self) -> bytes:
+        """Return the 32 bytes by which a repeat is told from another body."""
+        fields: list[bytes | str] = [
+            self.manifest,
+            self.manifest_signature,
+            self.envelope,
+            self.provider_share,
+        ]
+        for contact in self.contacts:
+            fields += contact.__dict__.values()
+        return pae_hash("escrow/v1/body/deposit", *fields)
+
+
+def put_deposit(
+    db: Session, web: Web, account: str, own: set[bytes], new: NewDeposit, *, stepped_up: bool
+) -> tuple[Deposit, bool]:
+    """Store a new deposit, or find the same one again; returns (deposit, is new).
+
+    `own` are the look-up hashes of the customer's own addresses, which no contact may have. Raises
+    Conflict, MalformedRequest (with the field), RateLimited, StepUpRequired.
+    """
+    earlier = db.get(Deposit, new.deposit)
+    if earlier is not None:
+        if earlier.account != account or earlier.body_sha256 != new.hash():
+            raise Conflict
+        return earlier, False
+    manifest = _check_manifest(db, web, new)
+    _check_contacts(web, manifest, new, own)
+    _check_sizes(new)
+    _check_replaces(db, manifest, account, stepped_up=stepped_up)
+    held = db.scalar(
+        select(func.count()).where(Deposit.account == account, Deposit.state != "closed")
+    )
+    if (held or 0) >= MAX_DEPOSITS:
+        raise RateLimited(_DAY_SECONDS, f"An account has at most {MAX_DEPOSITS} deposits.")
+    row = _insert(db, web, account, manifest, new)
+    return row, True
+
+
+def _check_manifest(db: Session, web: Web, new: NewDeposit) -> Manifest:
+    try:
+        manifest = Manifest.parse(new.manifest)
+        manifest.verify(new.manifest_signature)
+        manifest.check_envelope(new.envelope)
+    except ProtocolError as error:
+        field = getattr(error, "field", "")
+        raise MalformedRequest(f"manifest.{field}" if field else "manifest", str(error)) from None
+    if manifest.deposit != new.deposit:
+        raise MalformedRequest("manifest.deposit", "The description is of another deposit.")
+    if abs(manifest.created_at - web.clock.now()) > custodies.CLIENT_TIME_SECONDS:
+        raise MalformedRequest("manifest.created_at", "Set this computer's clock.")
+    shortest = web.settings.minimum_waiting_seconds
+    if manifest.kind == "real" and manifest.waiting_seconds < shortest:
+        raise MalformedRequest("manifest.waiting_seconds", f"At least {shortest} seconds.")
+    keys = current_keys(db)
+    if manifest.ledger_vkey != keys.ledger_vkey:
+        raise MalformedRequest("manifest.ledger_vkey", "This is not the key of our ledger.")
+    recent = keys.provider_keys_since(web.clock.now() - _DAY_SECONDS)
+    if manifest.provider_key_sha256 not in {sha256(key) for key in recent}:
+        raise MalformedRequest("manifest.provider_key_sha256", "This is not our key.")
+    return manifest
+
+
+def _check_contacts(web: Web, manifest: Manifest, new: NewDeposit, own: set[bytes]) -> None:
+    lines = manifest.of_role("contact")
+    if [line.custody for line in lines] != [contact.custody for contact in new.contacts]:
+        raise MalformedRequest("contacts", "These are not the contacts of the description.")
+    seen: set[bytes] = set()
+    for i, (line, contact) in enumerate(zip(lines, new.contacts, strict=True)):
+        found = manifests.contact_commitment(contact.nonce, contact.name, contact.address)
+        if found != line.contact_commitment:
+            raise MalformedRequest(f"contacts.{i}", "Name or address differ from the description.")
+        hashed = web.keys.lookup(contact.address)
+        if hashed in own:
+            raise MalformedRequest(
+                f"contacts.{i}.address", "A contact must be someone else: this address is yours."
+            )
+        if hashed in seen:
+            raise MalformedRequest(f"contacts.{i}.address", "Two contacts have one address.")
+        seen.add(hashed)
+
+
+def _check_sizes(new: NewDeposit) -> None:
+    smallest = seal.ENC_LENGTH_BYTES + seal.TAG_LENGTH_BYTES
+    if not smallest < len(new.provider_share) <= seal.MAX_SEALED_LENGTH_BYTES:
+        raise MalformedRequest("provider_share")
+    if len(new.envelope) > age.MAX_ENVELOPE_LENGTH_BYTES:
+        raise MalformedRequest("envelope")
+
+
+def _check_replaces(db: Session, manifest: Manifest, account: str, *, stepped_up: bool) -> None:
+    if manifest.replaces is None:
+        return
+    old = db.get(Deposit, manifest.replaces)
+    if old is None or old.account != account or old.state == "closed":
+        raise MalformedRequest("manifest.replaces", "There is no such deposit of yours.")
+    if not stepped_up:
+        raise StepUpRequired
+
+
+def _insert(db: Session, web: Web, account: str, manifest: Manifest, new: NewDeposit) -> Deposit:
+    now = web.clock.now()
+    row = Deposit(
+        id=manifest.deposit,
+        account=account,
+        kind=manifest.kind,
+        state="pending",
+        label=web.keys.encrypt(custodies.LABEL, manifest.deposit, account, manifest.label),
+        replaces=manifest.replaces,
+        created_at=now,
+        manifest=new.manifest,
+        manifest_signature=new.manifest_signature,
+        manifest_hash=manifest.hash,
+        body_sha256=new.hash(),
+    )
+    db.add(row)
+    db.flush()
+    _add_blob(db, row.id, "envelope", None, new.envelope)
+    append(
+        db,
+        web.author,
+        "deposit created",
+        {"manifest_hash": manifest.hash},
+        account=account,
+        deposit=row.id,
+    )
+    contacts = {contact.custody: contact for contact in new.contacts}
+    for line in manifest.custodies:
+        _insert_custody(db, web, account, row, line, contacts.get(line.custody))
+        if line.role == "provider":
+            _add_blob(db, row.id, "provider_share", line.custody, new.provider_share)
+    return row
+
+
+def _insert_custody(
+    db: Session,
+    web: Web,
+    account: str,
+    deposit: Deposit,
+    line: manifests.Custody,
+    contact: NewContact | None,
+) -> None:
+    if db.get(CustodyRow, line.custody) is not None:
+        raise Conflict
+    row = CustodyRow(
+        id=line.custody,
+        deposit=deposit.id,
+        account=account,
+        role=line.role,
+        group=line.group,
+        member=line.member,
+        state="invited",
+        attest_key=line.attest_key,
+        release_key=line.release_key,
+        contact_commitment=line.contact_commitment,
+    )
+    db.add(row)
+    if contact is None:
+        return
+    until = web.clock.now() + INVITATION_SECONDS
+    row.name = web.keys.encrypt(custodies.NAME, row.id, account, contact.name)
+    row.address = web.keys.encrypt(custodies.ADDRESS, row.id, account, contact.address)
+    row.address_hash = web.keys.lookup(contact.address)
+    row.nonce = web.keys.encrypt(custodies.NONCE, row.id, account, contact.nonce.hex())
+    row.fetch_sha256 = contact.fetch_sha256
+    row.invited_until = until
+    _add_blob(db, deposit.id, "invitation", row.id, contact.invitation)
+    append(
+        db,
+        web.author,
+        "custody invited",
+        {"until": until},
+        account=account,
+        deposit=deposit.id,
+        custody=row.id,
+    )
+
+
+def _add_blob(db: Session, deposit: str, kind: str, custody: str | None, data: bytes) -> None:
+    db.add(Blob(id=secrets.token_hex(16), deposit=deposit, kind=kind, custody=custody, data=data))

@@ -1,0 +1,301 @@
+"""Verbs on custodies and deposits after enrolment. Each does one thing in one transaction."""
+
+import secrets
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from escrow.context import Web
+from escrow.deposit import custodies
+from escrow.deposit.enrol import INVITATION_SECONDS
+from escrow.deposit.models import Blob, CustodyRow, Deposit
+from escrow.errors import Gone, MalformedRequest, Unauthenticated, WrongState
+from escrow.ledger.append import append
+from escrow.ledger.models import CheckpointRow, LedgerEvent
+from escrow.protocol import attestation as attestations
+from escrow.protocol.attestation import Attestation
+from escrow.protocol.encoding import pae_hash, sha256
+from escrow.protocol.errors import BadSignature
+
+CLOSING_SECONDS = 30 * 86400
+CHECKPOINT_AGE_SECONDS = 86400
+_FETCH_WINDOW_SECONDS = 600
+_GONE = {"withdrawn", "declined", "lost", "destroyed", "rejected"}
+
+
+def event_id(purpose: str, *parts: str | bytes | int) -> str:
+    """Return an identifier that is the same for a repeat, so that it is said once."""
+    return pae_hash(f"escrow/v1/event-id/{purpose}", *parts)[:16].hex()
+
+
+def say(db: Session, web: Web, row: CustodyRow, what: str, **data: object) -> None:
+    """Append an event of one custody."""
+    append(
+        db,
+        web.author,
+        f"custody {what}",
+        dict(data),
+        account=row.account,
+        deposit=row.deposit,
+        custody=row.id,
+    )
+
+
+def fetch_invitation(db: Session, web: Web, custody: str, token: bytes) -> str:
+    """Record that an invitation is fetched; returns the event to wait for.
+
+    Raises Unauthenticated for a wrong token, Gone once it is accepted or withdrawn, WrongState
+    when fetching is paused. A repeat within ten minutes is the same event.
+    """
+    row = custodies.find_custody(db, custody, lock=True)
+    if row.role != "contact" or row.fetch_sha256 is None:
+        raise Gone(
+            "This invitation was accepted or withdrawn. Ask for a new one if it was not you."
+        )
+    if not custodies.same(sha256(token), row.fetch_sha256):
+        raise Unauthenticated("The invitation's link is not right. Copy the whole link.")
+    now = web.clock.now()
+    if row.paused or now >= (row.invited_until or 0):
+        raise WrongState("paused", "The invitation is too old. Ask the sender to renew it.")
+    identifier = event_id("fetched", custody, now // _FETCH_WINDOW_SECONDS)
+    if db.scalar(select(LedgerEvent.id).where(LedgerEvent.id == identifier)) is None:
+        row.fetched_at = now
+        append(
+            db,
+            web.author,
+            "custody fetched",
+            account=row.account,
+            deposit=row.deposit,
+            custody=row.id,
+            event_id=identifier,
+        )
+    return identifier
+
+
+def invitation_of(db: Session, custody: str) -> bytes:
+    """Return the sealed invitation; raises Gone."""
+    row = custodies.find_custody(db, custody)
+    blob = custodies.blob_of(db, row.deposit, "invitation", custody)
+    if blob is None:
+        raise Gone("This invitation was accepted or withdrawn.")
+    return blob.data
+
+
+def attest(
+    db: Session, web: Web, custody: str, said: tuple[str, bytes, int], signature: bytes
+) -> CustodyRow:
+    """Record a custodian's proof; `said` is (means, checkpoint hash, time).
+
+    The first `share` attestation makes an invited custody held and ends its invitation. Raises
+    WrongState, MalformedRequest (time, checkpoint_hash, signature).
+    """
+    means, checkpoint_hash, time = said
+    row = custodies.find_custody(db, custody, lock=True)
+    if row.role == "provider" or row.state in _GONE:
+        raise WrongState(row.state)
+    if row.state == "invited" and means != "share":
+        raise WrongState(row.state, "Accept with the piece itself first.")
+    deposit = custodies.find_deposit(db, row.deposit)
+    if deposit.state in {"closed", "rejected"}:
+        raise WrongState(deposit.state)
+    manifest = custodies.manifest_of(deposit)
+    proof = Attestation(deposit.id, custody, manifest.hash, means, checkpoint_hash, time)
+    try:
+        attestations.verify(proof, signature, manifest)
+    except BadSignature:
+        raise MalformedRequest("signature", "The proof is not made with this piece.") from None
+    identifier = event_id("attested", signature)
+    if db.scalar(select(LedgerEvent.id).where(LedgerEvent.id == identifier)) is not None:
+        return row
+    _check_freshness(db, web, checkpoint_hash, time)
+    append(
+        db,
+        web.author,
+        "custody attested",
+        {
+            "means": means,
+            "checkpoint_hash": checkpoint_hash,
+            "time": time,
+            "signature": signature,
+        },
+        account=row.account,
+        deposit=row.deposit,
+        custody=row.id,
+        event_id=identifier,
+    )
+    _note_proof(db, web, row, means)
+    return row
+
+
+def _check_freshness(db: Session, web: Web, checkpoint_hash: bytes, time: int) -> None:
+    now = web.clock.now()
+    if abs(now - time) > custodies.CLIENT_TIME_SECONDS:
+        raise MalformedRequest("time", "Set this computer's clock.")
+    seen = db.scalars(select(CheckpointRow).where(CheckpointRow.hash == checkpoint_hash)).first()
+    newest = db.scalars(select(CheckpointRow).order_by(CheckpointRow.size.desc()).limit(1)).first()
+    if seen is None or newest is None:
+        raise MalformedRequest("checkpoint_hash", "There is no such state of the ledger.")
+    if seen.size != newest.size and seen.at <= now - CHECKPOINT_AGE_SECONDS:
+        raise MalformedRequest("checkpoint_hash", "The state of the ledger is over a day old.")
+
+
+def _note_proof(db: Session, web: Web, row: CustodyRow, means: str) -> None:
+    now = web.clock.now()
+    if means == "check":
+        row.last_check_at = now
+        return
+    row.last_share_at = now
+    if row.state == "invited":
+        row.state = "held"
+        row.fetch_sha256 = None
+        row.invited_until = None
+        delete_blobs(db, row.id, "invitation")
+        say(db, web, row, "held")
+
+
+def delete_blobs(db: Session, custody: str, *kinds: str) -> None:
+    """Destroy some kinds of bytes kept for a custody."""
+    db.execute(delete(Blob).where(Blob.custody == custody, Blob.kind.in_(kinds)))
+
+
+def resume(db: Session, web: Web, account: str, custody: str) -> CustodyRow:
+    """Let an invitation be fetched for 14 days more; raises NotFound, WrongState."""
+    row = _own_custody(db, account, custody)
+    if row.role != "contact" or row.state != "invited":
+        raise WrongState(row.state)
+    row.paused = False
+    row.invited_until = web.clock.now() + INVITATION_SECONDS
+    say(db, web, row, "resumed", until=row.invited_until)
+    return row
+
+
+def withdraw(db: Session, web: Web, account: str, custody: str) -> CustodyRow:
+    """Take an invitation back; the sealed invitation is destroyed. NotFound, WrongState."""
+    row = _own_custody(db, account, custody)
+    if row.state == "withdrawn":
+        return row
+    if row.role != "contact" or row.state != "invited":
+        raise WrongState(row.state)
+    row.state = "withdrawn"
+    row.fetch_sha256 = None
+    delete_blobs(db, row.id, "invitation")
+    say(db, web, row, "withdrawn")
+    return row
+
+
+def _own_custody(db: Session, account: str, custody: str) -> CustodyRow:
+    row = custodies.find_custody(db, custody, lock=True)
+    custodies.find_deposit(db, row.deposit, account)
+    return row
+
+
+def decline(db: Session, web: Web, row: CustodyRow) -> CustodyRow:
+    """A contact stops; nothing of the deposit changes, the customer is told. WrongState."""
+    if row.state == "declined":
+        return row
+    if row.role != "contact" or row.state not in {"invited", "held"}:
+        raise WrongState(row.state)
+    row.state = "declined"
+    row.fetch_sha256 = None
+    delete_blobs(db, row.id, "invitation")
+    say(db, web, row, "declined")
+    return row
+
+
+def lost(db: Session, web: Web, row: CustodyRow, by: str) -> CustodyRow:
+    """Record that a piece is lost, as its holder or the customer says. WrongState."""
+    if row.state == "lost":
+        return row
+    if row.role == "provider" or row.state not in {"invited", "held"}:
+        raise WrongState(row.state)
+    row.state = "lost"
+    say(db, web, row, "lost", by=by)
+    return row
+
+
+def lost_by_customer(db: Session, web: Web, account: str, custody: str) -> CustodyRow:
+    """Record that the customer says a piece of hers is lost. NotFound, WrongState."""
+    return lost(db, web, _own_custody(db, account, custody), "customer")
+
+
+def set_phrase(db: Session, web: Web, row: CustodyRow, phrase: str) -> CustodyRow:
+    """Keep the phrase that the contact will see in every mail."""
+    row.phrase = web.keys.encrypt(custodies.PHRASE, row.id, row.account, phrase)
+    return row
+
+
+def put_wrap(
+    db: Session, web: Web, row: CustodyRow, part: str, credential_id: bytes, data: bytes
+) -> None:
+    """Keep a passkey-wrapped copy of a contact's share or check seed."""
+    if row.role != "contact" or row.state not in {"invited", "held"}:
+        raise WrongState(row.state)
+    kind, hashed = f"wrap_{part}", sha256(credential_id)
+    query = delete(Blob).where(
+        Blob.custody == row.id, Blob.kind == kind, Blob.credential_hash == hashed
+    )
+    db.execute(query)
+    db.add(
+        Blob(
+            id=secrets.token_hex(16),
+            deposit=row.deposit,
+            kind=kind,
+            custody=row.id,
+            credential_id=credential_id,
+            credential_hash=hashed,
+            data=data,
+        )
+    )
+
+
+def close(db: Session, web: Web, row: Deposit, reason: str, until: int | None = None) -> Deposit:
+    """Schedule a deposit's destruction in 30 days; raises WrongState."""
+    if row.state == "closing":
+        return row
+    if row.state in {"closed", "rejected"}:
+        raise WrongState(row.state)
+    row.state_before_closing = row.state
+    row.state = "closing"
+    row.closing_at = until or web.clock.now() + CLOSING_SECONDS
+    append(
+        db,
+        web.author,
+        "deposit closing",
+        {"until": row.closing_at, "reason": reason},
+        account=row.account,
+        deposit=row.id,
+    )
+    return row
+
+
+def reopen(db: Session, web: Web, row: Deposit, by: str) -> Deposit:
+    """Undo a scheduled closing; raises WrongState."""
+    if row.state in {"pending", "active", "complete"}:
+        return row
+    if row.state != "closing":
+        raise WrongState(row.state)
+    row.state = row.state_before_closing or "active"
+    row.state_before_closing = None
+    row.closing_at = None
+    append(db, web.author, "deposit reopened", {"by": by}, account=row.account, deposit=row.id)
+    return row
+
+
+def close_all(db: Session, web: Web, account: str, until: int, reason: str) -> None:
+    """Schedule the closing of all deposits of an account."""
+    for row in _open_deposits(db, account):
+        close(db, web, row, reason, until)
+
+
+def reopen_all(db: Session, web: Web, account: str, until: int, reason: str) -> None:
+    """Undo the closing of all deposits of an account."""
+    query = select(Deposit).where(Deposit.account == account, Deposit.state == "closing")
+    for row in db.scalars(query.with_for_update()):
+        reopen(db, web, row, "customer")
+
+
+def _open_deposits(db: Session, account: str) -> list[Deposit]:
+    states = ("pending", "active", "complete")
+    query = select(Deposit).where(Deposit.account == account, Deposit.state.in_(states))
+    query = query.with_for_update()
+    return list(db.scalars(query))
