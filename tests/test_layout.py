@@ -153,7 +153,7 @@ def _upward(module: Module, rank: int) -> Iterator[str]:
 def test_domains_import_downwards_only() -> None:
     ranked = [(module, _rank(module.name)) for module in ESCROW.values()]
     wrong = [way for module, rank in ranked if rank is not None for way in _upward(module, rank)]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_protocol_is_pure() -> None:
@@ -168,7 +168,7 @@ def test_protocol_is_pure() -> None:
             foreign = top not in sys.stdlib_module_names and top not in PROTOCOL_MAY_IMPORT
             if foreign or top in PROTOCOL_MAY_NOT_IMPORT or (top == "escrow" and not ours):
                 wrong.append(f"{module.path.name}:{imported.line}: {imported.name}")
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_web_app_cannot_name_the_custodian() -> None:
@@ -185,7 +185,7 @@ def test_web_app_cannot_name_the_custodian() -> None:
         and isinstance(node.value, str)
         and by_name.fullmatch(node.value)
     ]
-    assert named == []
+    assert not named, "\n".join(named)
 
 
 def test_importing_the_web_app_loads_no_custodian() -> None:
@@ -213,7 +213,7 @@ def test_client_starts_without_server_code() -> None:
         for imported in ALL[name].imports
         if not imported.lazy and imported.name.split(".")[0] in SERVER_ONLY
     ]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_only_db_commits() -> None:
@@ -224,7 +224,7 @@ def test_only_db_commits() -> None:
         if isinstance(node, ast.Attribute) and node.attr == "commit"
         if module.name != "escrow.db" and not module.name.startswith("escrow.protocol.")
     ]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_no_drawer_for_odds_and_ends() -> None:
@@ -242,7 +242,7 @@ def test_no_package_registry_is_named() -> None:
         except (UnicodeDecodeError, FileNotFoundError):
             continue
         wrong += [f"{name}: {found.group()}" for found in host.finditer(text)]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_bootstrap_can_be_read_by_an_old_python() -> None:
