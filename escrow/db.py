@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import BigInteger, Engine, LargeBinary, MetaData, String, create_engine, event
+from sqlalchemy import BigInteger, Engine, LargeBinary, MetaData, String, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 from sqlalchemy.pool import NullPool
@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool
 from escrow.errors import Unavailable
 
 BUSY_TIMEOUT_MILLISECONDS = 5000
+WAKE_CHANNEL = "escrow_custodian"
 _log = logging.getLogger(__name__)
 
 
@@ -82,6 +83,12 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def wake_custodian(session: Session) -> None:
+    """Wake the custodian when this transaction commits; on SQLite it polls instead."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(f"NOTIFY {WAKE_CHANNEL}"))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from escrow.db import wake_custodian
 from escrow.ledger.models import LedgerEvent
 from escrow.protocol.ledger import Event, event_mac
 
@@ -32,6 +33,7 @@ def append(
 ) -> LedgerEvent:
     """Insert one event, not yet sequenced. The caller's transaction makes it durable.
 
+    The custodian draws nonce, index and time, and is woken when the transaction commits.
     `event_id` is given where a repeat must not say it twice. Raises Malformed("event") for data or
     subjects that the type does not allow.
     """
@@ -50,9 +52,9 @@ def append(
         recovery=recovery,
         at=0,
         body=body,
-        nonce=secrets.token_bytes(32),
         mac=event_mac(author.mac_key, body),
     )
     session.add(row)
     session.flush()
+    wake_custodian(session)
     return row

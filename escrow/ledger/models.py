@@ -11,6 +11,8 @@ class LedgerEvent(Base):
 
     `acted` is set in the transaction in which the custodian has done what a sequenced entry asks
     for, so that a crash in between repeats it and nothing is forgotten.
+    `refused` says why the sequencer did not take an event: the row stays for the operators to look
+    at and counts for nothing.
     Erasure sets `nonce` and `body` to null and leaves the leaf's hash in `ledger_node`.
     """
 
@@ -19,14 +21,20 @@ class LedgerEvent(Base):
         Index(
             "ix_ledger_event_unsequenced",
             "position",
-            sqlite_where=text('"index" IS NULL'),
-            postgresql_where=text('"index" IS NULL'),
+            sqlite_where=text('"index" IS NULL AND refused IS NULL'),
+            postgresql_where=text('"index" IS NULL AND refused IS NULL'),
         ),
         Index(
             "ix_ledger_event_unacted",
             "index",
             sqlite_where=text("acted = 0"),
             postgresql_where=text("NOT acted"),
+        ),
+        Index(
+            "ix_ledger_event_refused",
+            "position",
+            sqlite_where=text("refused IS NOT NULL"),
+            postgresql_where=text("refused IS NOT NULL"),
         ),
         Index("ix_ledger_event_deposit_index", "deposit", "index"),
         Index("ix_ledger_event_recovery_index", "recovery", "index"),
@@ -51,6 +59,7 @@ class LedgerEvent(Base):
     nonce: Mapped[bytes | None] = binary(32)
     mac: Mapped[bytes] = binary(32)
     acted: Mapped[bool] = mapped_column(default=False)
+    refused: Mapped[str | None] = mapped_column(String(32))
 
 
 class LedgerNode(Base):
