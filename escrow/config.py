@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from escrow.errors import ConfigurationError
 
 MIN_WAITING_SECONDS = 86400
+_KEYRINGS = ("file", "pkcs11", "kms")
 _SECURITY = ("starttls", "tls", "none")
 
 
@@ -39,6 +40,13 @@ class Settings:
     mail_from: str = ""
     minimum_waiting_seconds: int = MIN_WAITING_SECONDS
     requests_an_hour: int = 600
+    keyring: str = "file"
+    pkcs11_module: str = ""
+    pkcs11_token: str = ""
+    pkcs11_label: str = "escrow-custodian"
+    pkcs11_pin_file: str = ""
+    kms_key_id: str = ""
+    kms_endpoint: str = ""
     demo: bool = False
 
     @property
@@ -77,6 +85,12 @@ class Settings:
             raise ConfigurationError("minimum_waiting_seconds cannot be under 86400 (one day)")
         if self.smtp_security not in _SECURITY:
             raise ConfigurationError(f"smtp_security must be one of {', '.join(_SECURITY)}")
+        if self.keyring not in _KEYRINGS:
+            raise ConfigurationError(f"keyring must be one of {', '.join(_KEYRINGS)}")
+        if self.keyring == "pkcs11" and not (self.pkcs11_module and self.pkcs11_token):
+            raise ConfigurationError("keyring pkcs11 needs pkcs11_module and pkcs11_token")
+        if self.keyring == "kms" and not self.kms_key_id:
+            raise ConfigurationError("keyring kms needs kms_key_id")
         if self.demo and self.listen_host not in {"127.0.0.1", "::1", "localhost"}:
             raise ConfigurationError("--demo listens on the loopback address only")
         if not self.demo and not (self.smtp_host and self.mail_from):
