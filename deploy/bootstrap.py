@@ -230,6 +230,7 @@ def environment() -> dict[str, str]:
     }
     values = {name: value for name, value in os.environ.items() if name not in unwanted}
     values.update(PIP_USER="0", PIP_NO_INPUT="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
+    values.setdefault("UV_SYSTEM_CERTS", "1")  # trust what this machine trusts, as pip does
     values["PATH"] = os.pathsep.join([str(VENV_PYTHON.parent), values.get("PATH", os.defpath)])
     return values
 
@@ -261,11 +262,11 @@ def build_requirements() -> str:
     return "".join(b for b in blocks if re.split(r"[=\[]", b, maxsplit=1)[0] in BUILD_BACKENDS)
 
 
-def uv_cache_works() -> bool:
-    """Try uv's cache: without a home, or with one that cannot be written, uv refuses to run."""
+def cache_works(tool: str) -> bool:
+    """Try an installer's cache: without a home that can be written, pip scolds and uv refuses."""
     home = os.environ.get("HOME") or "/nonexistent"
     caches = os.environ.get("XDG_CACHE_HOME") or f"{home}/.cache"
-    folder = Path(os.environ.get("UV_CACHE_DIR") or f"{caches}/uv")
+    folder = Path(os.environ.get(f"{tool.upper()}_CACHE_DIR") or f"{caches}/{tool}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=str(folder)):
@@ -276,9 +277,10 @@ def uv_cache_works() -> bool:
 
 def installer(uv: str | None) -> list[str]:
     if uv is None:
-        return [str(VENV_PYTHON), "-m", "pip", "install", "--quiet", "--progress-bar", "off"]
+        command = [str(VENV_PYTHON), "-m", "pip", "install", "--quiet", "--progress-bar", "off"]
+        return command if cache_works("pip") else [*command, "--no-cache-dir"]
     command = [uv, "pip", "install", "--quiet", "--python", str(VENV_PYTHON)]
-    return command if uv_cache_works() else [*command, "--no-cache"]
+    return command if cache_works("uv") else [*command, "--no-cache"]
 
 
 def install(python: Python, uv: str | None, held: int, everything: bool) -> None:
