@@ -108,10 +108,10 @@ def updated(po: Path, template: Catalog) -> bytes:
 
     locale = po.parent.parent.name
     catalogue = Catalog(locale=locale, charset="utf-8", fuzzy=False)
+    catalogue.header_comment = "# The product's messages. Here stands which word is used for what."
     if po.exists():
         with po.open("rb") as stream:
             catalogue = babel_read_po(stream, locale=locale, abort_invalid=True)
-    catalogue.header_comment = "# The product's messages; `python -m escrow.i18n extract`."
     catalogue.fuzzy = False
     catalogue.update(template, no_fuzzy_matching=True, update_header_comment=False)
     written = io.BytesIO()
