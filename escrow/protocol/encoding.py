@@ -31,7 +31,9 @@ MAX_DEPTH = 6
 
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*\Z")
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+# A string that begins is always taken to its end, or to the end of the bytes: were an unclosed one
+# given up, the search would begin again inside it and take quadratic time.
+_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 
 
 def pae(label: str, *fields: bytes | int | str | None) -> bytes:
@@ -148,9 +150,7 @@ def _check_depth(data: bytes, what: str, max_depth: int) -> None:
 def _unique(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Malformed(what, field=twice[:80], reason="the field stands there twice")
+        raise Malformed(what, reason="a field stands there twice")
     return found
 
 
@@ -287,7 +287,7 @@ class Shape:
         prefix = f"{field}." if field else ""
         for name in value:
             if name not in self.fields:
-                raise Malformed(what, f"{prefix}{name}"[:120], "no such field")
+                raise Malformed(what, _printable(f"{prefix}{name}")[:120], "no such field")
         found = {}
         for name, codec in self.fields.items():
             if name not in value:
@@ -298,6 +298,11 @@ class Shape:
     def write(self, value: dict[str, Any]) -> dict[str, Any]:
         """Return the JSON object of `value`, fields in order."""
         return {name: codec.write(value[name]) for name, codec in self.fields.items()}
+
+
+def _printable(name: str) -> str:
+    """Replace what a log or a terminal should not be shown: lone surrogates, control characters."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in name)
 
 
 class ListOf:
