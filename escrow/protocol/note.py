@@ -22,10 +22,12 @@ from escrow.protocol.errors import ProtocolError
 ED25519_ALGORITHM = b"\x01"
 KEY_ID_LENGTH_BYTES = 4
 MAX_LENGTH_BYTES = 16384
+MAX_NOTE_CHARACTERS = 1_000_000
 MAX_SIGNATURES = 100
 LEDGER_KEY_DIGITS = 8
 _SIGNATURE_START = "\u2014 "
 _VERIFIER = re.compile(r"([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)\Z")
+_NOT_TEXT = re.compile("[\x00-\x09\x0b-\x1f\ud800-\udfff]")
 _SIZE = re.compile(r"(0|[1-9][0-9]{0,15})\Z")
 
 
@@ -117,7 +119,7 @@ def sign(text: str, signers: Sequence[Signer]) -> str:
 
 
 def _is_text(text: str) -> bool:
-    return text.endswith("\n") and not any(ord(c) < 0x20 and c != "\n" for c in text)
+    return text.endswith("\n") and _NOT_TEXT.search(text) is None
 
 
 def split_note(signed: str) -> tuple[str, list[tuple[str, bytes]]]:
@@ -125,7 +127,7 @@ def split_note(signed: str) -> tuple[str, list[tuple[str, bytes]]]:
 
     Raises ProtocolError("malformed_note").
     """
-    if len(signed.encode()) > 1_000_000 or not _is_text(signed):
+    if len(signed) > MAX_NOTE_CHARACTERS or not _is_text(signed):
         raise _malformed()
     text, separator, block = signed.rpartition("\n\n")
     lines = block.split("\n")
