@@ -21,6 +21,8 @@ def encode(prefix: str, data: bytes) -> str:
 
 def decode(text: str) -> tuple[str, bytes]:
     """Read prefix and bytes; raises ProtocolError("wrong_bech32")."""
+    if not text.isascii():  # before changing case: the Kelvin sign's lower case is "k"
+        raise _error("a character outside the alphabet")
     if text not in (text.lower(), text.upper()):
         raise _error("mixed case")
     prefix, separator, rest = text.lower().rpartition("1")
