@@ -25,8 +25,10 @@ CHECK_PREFIX = "escrow1c:"
 CHECKPOINT_PREFIX = "escrow1l:"
 ENVELOPE_PREFIX = "escrow1e:"
 MAX_ENVELOPE_CHARACTERS = 1700
+# http:// is for a trial on one's own machine only: the fragment must not travel in clear.
 _INVITATION = re.compile(
-    r"(https?://[^/#?\s]{1,255})/invite/([0-9a-f]{32})#([A-Za-z0-9_-]{22})(?:-([0-9]{16}))?\Z"
+    r"(https://[^/#?\s]{1,255}|http://(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?)"
+    r"/invite/([0-9a-f]{32})#([A-Za-z0-9_-]{22})(?:-([0-9]{16}))?\Z"
 )
 
 
