@@ -371,14 +371,15 @@ def _from_indexes(indexes: Sequence[int]) -> int:
     return number
 
 
+def _padding_bits(value_words: int) -> int:
+    return 10 * value_words % 16
+
+
 def _value_of(indexes: Sequence[int], number: int) -> bytes:
-    padding_bits = 10 * len(indexes) % 16
     value = _from_indexes(indexes)
-    length = (10 * len(indexes) - padding_bits) // 8
-    if padding_bits > 8 or value >> 8 * length:
-        raise BadShare(
-            f"Share {number} has a wrong length or padding.", code="wrong_padding", share=number
-        )
+    length = (10 * len(indexes) - _padding_bits(len(indexes))) // 8
+    if value >> 8 * length:
+        raise BadShare(f"Share {number} has a wrong padding.", code="wrong_padding", share=number)
     return value.to_bytes(length, "big")
 
 
@@ -399,7 +400,8 @@ def _indexes_of(words: str, number: int) -> list[int]:
                 proposals=proposals,
             )
         found.append(numbers[word])
-    if len(found) < _MIN_WORDS:
+    value_words = len(found) - _HEADER_WORDS - _CHECKSUM_WORDS
+    if len(found) < _MIN_WORDS or _padding_bits(value_words) > 8:
         raise BadShare(
             f"Share {number} has {len(found)} words; {SHARE_LENGTH_WORDS} are needed.",
             code="wrong_word_count",
