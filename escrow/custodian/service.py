@@ -1,0 +1,255 @@
+"""The custodian: one pass is sequence, sign, act; it never waits inside a transaction.
+
+Passes are made by one leading process (`leader`). A pass that fails leaves nothing half done that
+the next one does not complete: it begins by taking the ledger up again from the files outside the
+database. While the ledger is stopped (damage, a jump of the clock) nothing is sequenced, signed or
+released, and the alarm is repeated every half minute.
+"""
+
+import hmac
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from escrow.clock import Clock
+from escrow.config import Settings
+from escrow.custodian.acts import all_acts
+from escrow.custodian.entries import Entries, LedgerDamaged, LedgerStopped
+from escrow.custodian.keys import CustodianKeys
+from escrow.custodian.leader import Leader
+from escrow.custodian.outside import Outside
+from escrow.custodian.sequencer import Sequencer, has_pending
+from escrow.custodian.signing import publish
+from escrow.custodian.takeup import first_wrong, take_up
+from escrow.db import Database
+from escrow.errors import ConfigurationError, Unavailable
+from escrow.ledger.append import Author, append
+from escrow.ledger.models import LedgerEvent
+from escrow.protocol.encoding import pae
+from escrow.webkeys import WebKeys
+
+QUIET_SECONDS = 12 * 3600
+STOPPED_SECONDS = 30.0
+IDLE_ACT_SECONDS = 1.0
+AUDITED_ENTRIES = 200
+CLOCK_BEHIND_SECONDS = 300
+_MAIL_SECONDS = 0.5
+_log = logging.getLogger(__name__)
+
+
+class MailSender(Protocol):
+    """Sends what is due; see `escrow.mail.send`."""
+
+    def run_once(self) -> int:
+        """Send what is due; returns how many mails were tried."""
+        ...
+
+
+class Custodian:
+    """The provider's custodian service, as acts see it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        keys: CustodianKeys,
+        web_keys: WebKeys,
+        clock: Clock,
+        outside: Outside,
+        sender: MailSender | None = None,
+        *,
+        accepted_step: int = 0,
+    ) -> None:
+        """Hold what the service works with; nothing is read or written before the first pass.
+
+        `accepted_step`: an operator has said that the clock is right up to this time.
+        """
+        self.settings = settings
+        self.database = database
+        self.keys = keys
+        self.web_keys = web_keys
+        self.clock = clock
+        self.outside = outside
+        self.sender = sender
+        self.accepted_step = accepted_step
+        self.acts = all_acts()
+        self._sequencer = Sequencer(keys, web_keys)
+        self._is_taken_up = False
+        self._audited = 0
+
+    @property
+    def author(self) -> Author:
+        """The custodian as an author of ledger events."""
+        return self.keys.author
+
+    def once(self, *parts: str | bytes | int) -> str:
+        """Return the identifier of an event that must not be said twice. Only we can make it."""
+        message = pae("escrow/v1/event/once", *parts)
+        return hmac.digest(self.keys.mac_key, message, "sha256")[:16].hex()
+
+    def alarm(self, message: str, **where: str | int | None) -> None:
+        """Tell the operators. Never a secret, an address or a name in it."""
+        told = "".join(f" {name}={value}" for name, value in where.items())
+        _log.critical("ALARM %s%s", message, told)
+
+    def guarded(self, do: Callable[..., Any], *arguments: Any) -> int:
+        """Do one thing of many: a failure is logged and does not stop the others.
+
+        Calls `do(custodian, *arguments)`; returns what it says it did, 1 for nothing, 0 when it
+        failed. A stopped ledger and a database that is away are passed on.
+        """
+        try:
+            done = do(self, *arguments)
+        except (LedgerStopped, Unavailable):
+            raise
+        except Exception:
+            name = getattr(do, "__qualname__", "act")
+            _log.exception("%s failed", name)
+            self.alarm("an act failed", act=name)
+            return 0
+        return 1 if done is None else int(done)
+
+    def run_pass(self, *, is_acting: bool = True) -> bool:
+        """Sequence, sign, act; tells whether there was anything to do.
+
+        Raises LedgerStopped, ConfigurationError (files and database do not fit) and Unavailable.
+        """
+        try:
+            if not self._is_taken_up:
+                take_up(self.database, self.keys, self.outside)
+                self._is_taken_up = True
+                self._announce_keys()
+            did = self._sequence_and_sign()
+            if is_acting or did:
+                did = self._act() or did
+        except BaseException:
+            self._is_taken_up = False
+            raise
+        return did
+
+    def _sequence_and_sign(self) -> bool:
+        now = self.clock.now()
+        with self.database.reading() as db:
+            is_pending = has_pending(db)
+        if not is_pending:
+            if not self.outside.at or now - self.outside.at < QUIET_SECONDS:
+                return False
+            with self.database.transaction() as db:
+                append(db, self.author, "tick")
+        if now + CLOCK_BEHIND_SECONDS < self.outside.at:
+            self.alarm("the clock is behind the ledger", now=now, ledger=self.outside.at)
+        with self.database.transaction() as db:
+            batch = self._sequencer.run(db, self.outside, now, self.accepted_step)
+        # If we crash here, the entries are in the database alone: take-up publishes them.
+        for identifier, reason in batch.refused:
+            self.alarm("event refused", event=identifier, reason=reason)
+        if batch.leaves:
+            publish(self.database, self.keys, self.outside, batch)
+        return True
+
+    def _act(self) -> bool:
+        done = [self.guarded(act) for act in self.acts]
+        return any(done)
+
+    def _announce_keys(self) -> None:
+        """Say `key changed` for every kept key that the ledger has not, oldest first."""
+        ledger_keys = [signer.verifier.vkey.encode() for signer in reversed(self.keys.ledger)]
+        provider_keys = [key.public_key() for key in reversed(self.keys.sealing)]
+        with self.database.reading() as db:
+            missing = [
+                change
+                for use, kept in (("ledger", ledger_keys), ("provider", provider_keys))
+                for change in self._unsaid(db, use, kept)
+            ]
+        for identifier, data in missing:
+            with self.database.transaction() as db:
+                append(db, self.author, "key changed", data, event_id=identifier)
+
+    def _unsaid(self, db: Session, use: str, kept: list[bytes]) -> list[tuple[str, dict[str, Any]]]:
+        unsaid = []
+        for old, new in zip([None, *kept], kept, strict=False):
+            identifier = self.once("key changed", use, new)
+            if db.scalar(select(LedgerEvent.position).where(LedgerEvent.id == identifier)) is None:
+                unsaid.append((identifier, {"use": use, "old": old, "new": new}))
+        return unsaid
+
+    def audit(self) -> None:
+        """Check the next 200 signed entries, round and round; raises LedgerDamaged.
+
+        So a row that was deleted or changed long after it was sequenced stops the ledger too.
+        """
+        start = self._audited if self._audited < self.outside.size else 0
+        stop = min(start + AUDITED_ENTRIES, self.outside.size)
+        try:
+            with self.database.reading() as db:
+                wrong = first_wrong(Entries(db, self.keys), self.outside, start, stop)
+            if wrong is not None:
+                raise LedgerDamaged(f"Entry {wrong} is not the one that was signed.")
+        except BaseException:
+            self._is_taken_up = False
+            raise
+        self._audited = stop
+
+    def run_forever(self, stop: threading.Event) -> None:
+        """Lead when nobody else does, and make passes until `stop` is set.
+
+        Raises ConfigurationError when files and database do not fit: an operator is needed.
+        """
+        while not stop.is_set():
+            with Leader(self.database, self.outside.directory) as leader:
+                if leader.wait_to_lead(stop):
+                    self._is_taken_up = False
+                    self._lead(leader, stop)
+
+    def _lead(self, leader: Leader, stop: threading.Event) -> None:
+        over = threading.Event()
+        mail = threading.Thread(target=self._send_mail, args=(over,), name="mail", daemon=True)
+        mail.start()
+        next_act = 0.0
+        try:
+            while not stop.is_set() and leader.check():
+                is_acting = time.monotonic() >= next_act
+                did = self._try_pass(stop, is_acting=is_acting)
+                if is_acting:
+                    next_act = time.monotonic() + IDLE_ACT_SECONDS
+                if not did:
+                    leader.wait_for_work(stop)
+        finally:
+            over.set()
+
+    def _try_pass(self, stop: threading.Event, *, is_acting: bool) -> bool:
+        try:
+            did = self.run_pass(is_acting=is_acting)
+            if is_acting and not did:
+                self.audit()
+        except ConfigurationError:
+            raise
+        except LedgerStopped as error:
+            self.alarm(f"the ledger is stopped: {error.detail}")
+            stop.wait(STOPPED_SECONDS)
+        except Unavailable:
+            stop.wait(IDLE_ACT_SECONDS)
+        except Exception:
+            _log.exception("a pass failed and is repeated")
+            stop.wait(IDLE_ACT_SECONDS)
+        else:
+            return did
+        return False
+
+    def _send_mail(self, over: threading.Event) -> None:
+        """Send mail beside the passes: a slow mail server must not hold the ledger up."""
+        while self.sender is not None and not over.is_set():
+            try:
+                sent = self.sender.run_once()
+            except Unavailable:
+                sent = 0
+            except Exception:
+                _log.exception("sending mail failed and is repeated")
+                sent = 0
+            if not sent:
+                over.wait(_MAIL_SECONDS)
