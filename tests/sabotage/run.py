@@ -206,7 +206,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these patches")
     wanted = parser.parse_args().names
-    patches = [p for p in read_patches() if not wanted or p.name in wanted]
+    try:
+        patches = [p for p in read_patches() if not wanted or p.name in wanted]
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from None
     if unknown := set(wanted) - {patch.name for patch in patches}:
         raise SystemExit(f"error: no such patch: {', '.join(sorted(unknown))}")
     files = tree_files()
