@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from escrow.protocol.errors import ProtocolError
 
 NodeReader = Callable[[int, int], bytes]
+HASH_LENGTH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 
@@ -140,6 +141,7 @@ def verify_inclusion(
 
     The code is wrong_proof. Source: RFC 9162 section 2.1.3.2.
     """
+    _refuse_other_lengths(leaf, root, *proof)
     if not 0 <= index < size:
         raise _wrong()
     position, last, current = index, size - 1, leaf
@@ -164,6 +166,7 @@ def verify_consistency(
 
     A proof from the empty tree proves nothing and is refused. Source: RFC 9162 section 2.1.4.2.
     """
+    _refuse_other_lengths(old_root, root, *proof)
     if old_size == size and old_size > 0:
         if proof or old_root != root:
             raise _wrong()
@@ -189,6 +192,11 @@ def verify_consistency(
             current = node_hash(current, sibling)
         position, last = position >> 1, last >> 1
     if last or old_current != old_root or current != root:
+        raise _wrong()
+
+
+def _refuse_other_lengths(*hashes: bytes) -> None:
+    if any(len(item) != HASH_LENGTH_BYTES for item in hashes):
         raise _wrong()
 
 
