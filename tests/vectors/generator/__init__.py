@@ -1,0 +1,1 @@
+"""An independent hand for the vector files: written from the protocol page, never from `escrow`."""
