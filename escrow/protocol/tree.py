@@ -166,7 +166,7 @@ def verify_consistency(
 
     A proof from the empty tree proves nothing and is refused. Source: RFC 9162 section 2.1.4.2.
     """
-    _refuse_other_lengths(old_root, root, *proof)
+    _refuse_other_lengths(*proof)
     if old_size == size and old_size > 0:
         if proof or old_root != root:
             raise _wrong()

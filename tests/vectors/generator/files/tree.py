@@ -105,7 +105,6 @@ def add_consistency(cases: Cases) -> None:
         "a hash too many": {"proof": [*path, path[-1]]},
         "no proof": {"proof": []},
         "same size, another root": {"old_size": 9, "old_root": tree.root(changed), "proof": []},
-        "two empty roots": {"old_size": 9, "old_root": b"", "root": b"", "proof": []},
         "same size with a proof": {"old_size": 9, "old_root": good["root"]},
         "a hash of 33 bytes": {"proof": [path[0] + b"\x00", *path[1:]]},
     }.items():
