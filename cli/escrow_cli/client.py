@@ -1,0 +1,240 @@
+"""HTTP with the service: one request in, one JSON document out, every failure a sentence.
+
+https everywhere but on a loopback address; no redirects; answers of limited size, parsed strictly.
+Requests that repeat harmlessly are repeated when the service is busy (503) or the line breaks.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from escrow.clock import Clock
+from escrow.i18n import N_
+from escrow.protocol import call as calls
+from escrow.protocol import request as requests
+from escrow.protocol.encoding import b64url, load_json
+from escrow.protocol.errors import ProtocolError
+from escrow_cli.errors import (
+    ClientError,
+    Locked,
+    NotNow,
+    NotSignedIn,
+    StepUpRequired,
+    Unreachable,
+    Usage,
+    WrongCode,
+)
+
+if TYPE_CHECKING:
+    import httpx
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+PREFIX = "/api/v1"
+MAX_ANSWER_BYTES = 8 * 2**20
+MAX_TRIES = 6
+MAX_PAUSE_SECONDS = 15
+TIMEOUT_SECONDS = 30
+_SAFE_TO_REPEAT = {"GET", "PUT", "DELETE"}
+
+
+class Signer:
+    """A contact's release key: signs requests in place of a session."""
+
+    def __init__(self, custody: str, key: Ed25519PrivateKey) -> None:
+        self.custody = custody
+        self._key = key
+
+    def headers(self, method: str, path: str, body: bytes, now: int) -> dict[str, str]:
+        request = requests.Request(self.custody, method, path, body, now)
+        return {
+            "Escrow-Custody": self.custody,
+            "Escrow-Time": str(now),
+            "Escrow-Signature": b64url(requests.sign(request, self._key)),
+        }
+
+    def sign_nonce(self, call: str, committed: bytes, nonce: bytes) -> bytes:
+        """Sign the nonce of a call (PROTOCOL.md section 10)."""
+        return calls.sign_nonce(self._key, call, self.custody, committed, nonce)
+
+
+class Client:
+    def __init__(
+        self, url: str, clock: Clock, *, locale: str = "en", transport: httpx.BaseTransport | None
+    ) -> None:
+        import httpx
+
+        self.url = url
+        self.host = urlsplit(url).netloc
+        self.clock = clock
+        self.token: str | None = None
+        self.signer: Signer | None = None
+        self._http = httpx.Client(
+            base_url=url,
+            transport=transport,
+            timeout=httpx.Timeout(TIMEOUT_SECONDS, connect=10),
+            headers={"Accept": "application/json", "Accept-Language": locale},
+        )
+
+    def get(self, path: str, **query: str | int) -> dict[str, Any]:
+        return self.send("GET", path, query=query)
+
+    def post(self, path: str, body: dict[str, Any], *, repeat: bool = False) -> dict[str, Any]:
+        """POST; `repeat` says that a second one does no harm."""
+        return self.send("POST", path, body, repeat=repeat)
+
+    def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self.send("PUT", path, body)
+
+    def delete(self, path: str) -> dict[str, Any]:
+        return self.send("DELETE", path)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        query: dict[str, str | int] | None = None,
+        repeat: bool = False,
+    ) -> dict[str, Any]:
+        """Send one request, again where that is harmless; raises ClientError."""
+        content = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+        tries = MAX_TRIES if repeat or method in _SAFE_TO_REPEAT else 1
+        for left in reversed(range(tries)):
+            try:
+                return self._once(method, f"{PREFIX}/{path}", content, query or {})
+            except Unreachable as error:
+                if not left:
+                    raise
+                time.sleep(min(int(str(error.params.get("pause", 1))), MAX_PAUSE_SECONDS))
+        raise AssertionError
+
+    def _once(
+        self, method: str, path: str, content: bytes, query: dict[str, str | int]
+    ) -> dict[str, Any]:
+        import httpx
+
+        headers = {"Content-Type": "application/json"} if content else {}
+        if self.signer is not None:
+            headers |= self.signer.headers(method, path, content, self.clock.now())
+        elif self.token is not None:
+            headers["Authorization"] = f"Bearer {self.token}"
+        try:
+            answer = self._http.request(
+                method, path, content=content, params=query, headers=headers
+            )
+        except httpx.HTTPError as error:
+            raise Unreachable(
+                N_("{host} cannot be reached ({what})."),
+                N_("Check your connection and try again; what was done is kept."),
+                reason="unreachable",
+                host=self.host,
+                what=type(error).__name__,
+            ) from None
+        if answer.is_success:
+            return self._document(answer)
+        raise problem(answer.status_code, self._problem(answer), answer.headers)
+
+    def _document(self, answer: httpx.Response) -> dict[str, Any]:
+        if not answer.content or answer.status_code == 204:
+            return {}
+        try:
+            found = load_json(answer.content, "answer", MAX_ANSWER_BYTES, 8)
+        except ProtocolError:
+            found = None
+        if not isinstance(found, dict):
+            raise Unreachable(
+                N_("{host} answered something that is not of this service."),
+                N_("Check --host; a login page of a network may stand in between."),
+                reason="strange_answer",
+                host=self.host,
+            )
+        return found
+
+    def _problem(self, answer: httpx.Response) -> dict[str, Any]:
+        if "json" not in answer.headers.get("Content-Type", ""):
+            return {}
+        try:
+            found = load_json(answer.content, "answer", MAX_ANSWER_BYTES, 8)
+        except ProtocolError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+def problem(status: int, found: dict[str, Any], headers: Any) -> ClientError:
+    """Turn a problem document (RFC 9457) into a sentence with a hint."""
+    code = str(found.get("code") or status)
+    wait = str(found.get("retry_after") or headers.get("Retry-After") or "")
+    pause = int(wait) if wait.isascii() and wait.isdigit() and len(wait) < 9 else 5
+    params: dict[str, Any] = {name: found[name] for name in _PARAMS if name in found}
+    params |= {
+        "reason": code,
+        "pause": pause,
+        "minutes": -(-pause // 60) or 1,
+        "detail": str(found.get("detail") or found.get("title") or code),
+    }
+    if status == 401 and "tries_left" in found:
+        return WrongCode(
+            N_("This code is not right; tries left: {tries_left}."),
+            N_("Use the newest code."),
+            **params,
+        )
+    if status == 429:
+        busy: type[ClientError] = Locked if code == "locked" else NotNow
+        return busy(*_SENTENCES["locked"], **params)
+    if status in _BY_STATUS:
+        kind, fallback = _BY_STATUS[status]
+        return kind(*_SENTENCES.get(code, _SENTENCES[fallback]), **params)
+    return Unreachable(*_SENTENCES["unavailable"], **params)
+
+
+_PARAMS = ("tries_left", "state", "at", "field")
+_BY_STATUS: dict[int, tuple[type[ClientError], str]] = {
+    400: (Usage, "malformed"),
+    401: (NotSignedIn, "unauthenticated"),
+    403: (StepUpRequired, "step_up_required"),
+    404: (NotNow, "not_found"),
+    409: (NotNow, "wrong_state"),
+    410: (NotNow, "gone"),
+    413: (Usage, "malformed"),
+    422: (Usage, "malformed"),
+}
+_SENTENCES = {
+    "malformed": (N_("The service does not accept this: {detail}"), ""),
+    "unauthenticated": (
+        N_("The service does not accept this code, session or signature."),
+        N_("Start again; check this computer's clock."),
+    ),
+    "step_up_required": (
+        N_("A fresh code of your authenticator app is needed."),
+        N_("Start again."),
+    ),
+    "not_found": (
+        N_("There is nothing here, or it is not yours."),
+        N_("Check the number, and --host."),
+    ),
+    "conflict": (
+        N_("This was done before in another way."),
+        N_("Look at `escrow status`."),
+    ),
+    "wrong_state": (
+        N_("This is not possible now ({state})."),
+        N_("Look at `escrow status`."),
+    ),
+    "too_early": (N_("The waiting time is not over."), N_("Try again later.")),
+    "gone": (
+        N_("This was there once and is not any more."),
+        N_("It was taken, withdrawn, or its time is over. Ask the person who sent it."),
+    ),
+    "locked": (
+        N_("Too many tries."),
+        N_("Try again in {minutes} minutes."),
+    ),
+    "unavailable": (
+        N_("The service is not available now."),
+        N_("Try again in {minutes} minutes; what was done is kept."),
+    ),
+}

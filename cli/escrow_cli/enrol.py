@@ -1,0 +1,196 @@
+"""`escrow enrol`: keep a key safe. What is interrupted goes on with `--resume`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from escrow.i18n import N_
+from escrow_cli import handing, people, register
+from escrow_cli.context import Cli, verb
+from escrow_cli.errors import NotNow, Usage
+from escrow_cli.sources import Source, save
+
+WAITING_DAYS = ("1", "3", "7", "14")
+_DAY_SECONDS = 86400
+
+_OPTIONS = (
+    click.option("--label", help=N_("What it is, for example “Laptop backup”.")),
+    click.option("--secret-file", metavar="FILE", help=N_("The key, from a file; - is stdin.")),
+    click.option("--generate", metavar="FILE", help=N_("Make a new password, written to FILE.")),
+    click.option(
+        "--from-shares", metavar="FILE", help=N_("Old `secretsharing` shares, one a line.")
+    ),
+    click.option(
+        "--shares-as", type=click.Choice(["hex", "text"]), help=N_("What the old shares held.")
+    ),
+    click.option(
+        "--contact",
+        "contacts",
+        multiple=True,
+        metavar="CONTACT",
+        help=N_('Who else holds a piece: "Anna <anna@example.org>". May be repeated.'),
+    ),
+    click.option("--no-contact", is_flag=True, help=N_("Nobody else: one way back only.")),
+    click.option("--needed", type=int, help=N_("How many of the contacts are needed.")),
+    click.option(
+        "--waiting-days",
+        type=click.Choice(WAITING_DAYS),
+        default="3",
+        show_default=True,
+        help=N_("How long everyone can stop a recovery that was not you."),
+    ),
+    click.option(
+        "--contacts-replace-totp",
+        is_flag=True,
+        help=N_("Contacts together can stand in for a lost authenticator app."),
+    ),
+    click.option("--replaces", metavar="DEPOSIT", help=N_("The deposit that this one replaces.")),
+    click.option("--kit", metavar="FILE", help=N_("Where the kit goes (and a PDF beside it).")),
+    click.option("--address", help=N_("Your mail address.")),
+    click.option("--new-account", is_flag=True, help=N_("Make an account first.")),
+    click.option("--resume", is_flag=True, help=N_("Go on with what was interrupted.")),
+)
+
+
+@verb("enrol", N_("Keep a key safe: split it in pieces of which any two bring it back."), *_OPTIONS)
+def enrol(
+    cli: Cli,
+    contacts: tuple[str, ...],
+    address: str | None,
+    new_account: bool,
+    resume: bool,
+    kit: str | None,
+    **given: Any,
+) -> None:
+    named = tuple(people.parse(contact) for contact in contacts)
+    account = register.account_for_enrolment(cli, address, new=new_account)
+    if resume and _resume(cli, kit):
+        return
+    from escrow_cli import making
+    from escrow_cli.ledger import open_ledger, say_look
+    from escrow_cli.signin import with_step_up
+
+    ledger, keys = open_ledger(cli, None)
+    ledger.check_keys(keys)
+    say_look(cli, ledger)
+    plan = _plan(cli, account, named, keys.ledger_vkey, keys.provider_key, given)
+    if plan.waiting_seconds < keys.minimum_waiting_seconds:
+        raise Usage(
+            N_("This provider asks for a wait of at least {days} days."),
+            N_("Give it as --waiting-days."),
+            days=-(-keys.minimum_waiting_seconds // _DAY_SECONDS),
+        )
+    with cli.terminal.progress(cli.t.gettext("Splitting the key, and trying every way back …")):
+        made = making.make(plan, cli.now())
+    deposit = made.manifest.deposit
+    path = handing.kit_path(kit, deposit)
+    pending = [
+        {"custody": line.custody, "link": line.link, "digits": line.digits} for line in made.invited
+    ]
+    cli.state.keep_manifest(deposit, made.manifest.hash, pending)
+    try:
+        save(path, made.kit.data)
+        with cli.terminal.progress(cli.t.gettext("Sending the encrypted key and the pieces …")):
+            with_step_up(cli, lambda: cli.client.put(f"deposits/{deposit}", made.body()))
+    except (Usage, NotNow):
+        handing.forget_unsent(cli, deposit, path)
+        raise
+    _finish(cli, handing.wait_for_provider(cli, deposit), made.kit, path)
+
+
+def _plan(
+    cli: Cli,
+    account: str,
+    contacts: tuple[tuple[str, str], ...],
+    ledger_vkey: str,
+    provider_key: bytes,
+    given: dict[str, Any],
+) -> Any:
+    """Ask for what the options leave open."""
+    import unicodedata
+
+    from escrow_cli.making import Plan
+
+    label = given["label"] or cli.terminal.ask(
+        cli.t.gettext("A name for it, for example “Laptop backup”"), "ESCROW_LABEL"
+    )
+    label = unicodedata.normalize("NFC", label.strip())
+    if not 1 <= len(label) <= 80:
+        raise Usage(N_("A name has 1 to 80 characters."), N_("Give it as --label."))
+    if not contacts and not given["no_contact"]:
+        contacts = people.ask(cli)
+    if not contacts:
+        cli.terminal.warn(
+            cli.t.gettext(
+                "one way back only: with your kit and the provider. Lose the kit, and nobody can "
+                "bring the key back."
+            )
+        )
+    needed = people.check(contacts, given["needed"], people.own_addresses(cli, account))
+    source = Source(
+        given["secret_file"], given["generate"], given["from_shares"], given["shares_as"]
+    )
+    return Plan(
+        label=label,
+        secret=source.read(cli),
+        contacts=contacts,
+        needed=needed,
+        waiting_seconds=int(given["waiting_days"]) * _DAY_SECONDS,
+        contacts_replace_totp=given["contacts_replace_totp"],
+        replaces=given["replaces"],
+        ledger_vkey=ledger_vkey,
+        provider_key=provider_key,
+        url=cli.url,
+    )
+
+
+def _finish(cli: Cli, deposit: dict[str, Any], kit: Any, path: Any) -> None:
+    from escrow_cli.ledger import open_ledger
+
+    ledger, _ = open_ledger(cli, kit.manifest.ledger_vkey)
+    handing.hand_over_kit(cli, ledger, kit, path)
+    document = cli.client.get(f"deposits/{deposit['deposit']}")
+    shown = handing.show_invitations(cli, document)
+    cli.terminal.say()
+    if shown:
+        cli.terminal.say(
+            cli.t.gettext("Not finished until they have accepted: `escrow status` shows it.")
+        )
+    else:
+        cli.terminal.say(cli.t.gettext("Done."))
+    cli.terminal.document(
+        {
+            "deposit": document["deposit"],
+            "state": document["state"],
+            "manifest_code": kit.manifest.code(),
+            "kit": str(path),
+            "invitations": shown,
+        }
+    )
+
+
+def _resume(cli: Cli, kit: str | None) -> bool:
+    """Finish what was interrupted; False when nothing had been sent, so all begins anew."""
+    for deposit, entry in cli.state.read()["deposits"].items():
+        if "invitations" not in entry:  # somebody else's, of whom this person is a contact
+            continue
+        path = handing.kit_path(kit, deposit)
+        try:
+            found = cli.client.get(f"deposits/{deposit}")
+        except NotNow as error:
+            if error.reason == "not_found":
+                handing.forget_unsent(cli, deposit, path)
+            continue
+        own = next(c for c in found["custodies"] if c["role"] == "customer")
+        if own["state"] != "invited":
+            continue
+        cli.terminal.say(cli.t.gettext("Going on with “{label}”.", label=found["label"]))
+        saved = handing.read_kit(path)
+        if saved.manifest.hash != cli.state.manifest_hash(deposit):
+            raise Usage(N_("{path} is another kit."), reason="other_kit", path=path)
+        _finish(cli, handing.wait_for_provider(cli, deposit), saved, path)
+        return True
+    cli.terminal.say(cli.t.gettext("Nothing was left unfinished."))
+    return False

@@ -1,0 +1,214 @@
+"""`escrow recover`: from "I lost my key" to the key. Open, wait, collect two pieces, combine.
+
+The exit status is 0 only when the key is in the person's hands; 4 says that the wait is not over.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from escrow.i18n import N_
+from escrow_cli import signin
+from escrow_cli.context import Cli, verb
+from escrow_cli.errors import NotNow, Usage
+
+REASON = "ESCROW_REASON"
+NOTICE_SECONDS = 20
+
+_OPTIONS = (
+    click.option("--address", help=N_("Your mail address.")),
+    click.option("--deposit", metavar="DEPOSIT", help=N_("Which one: number, or name.")),
+    click.option("--kit", metavar="FILE", help=N_("Your kit file.")),
+    click.option(
+        "--contact",
+        "contacts",
+        multiple=True,
+        metavar="NAME",
+        help=N_("A contact who is on the telephone. May be repeated."),
+    ),
+    click.option("--reason", help=N_("What happened, for your contacts.")),
+    click.option(
+        "--print", "to_stdout", is_flag=True, help=N_("The key and one newline, on stdout.")
+    ),
+    click.option("--no-newline", is_flag=True, help=N_("With --print: without the newline.")),
+    click.option("--output", metavar="FILE", help=N_("Write the key to FILE.")),
+)
+
+
+@verb("recover", N_("Get your key back, with your kit or a contact."), *_OPTIONS)
+def recover(
+    cli: Cli,
+    address: str | None,
+    deposit: str | None,
+    kit: str | None,
+    contacts: tuple[str, ...],
+    reason: str | None,
+    to_stdout: bool,
+    no_newline: bool,
+    output: str | None,
+) -> None:
+    if to_stdout and (cli.terminal.json_output or output):
+        raise Usage(N_("--print goes with neither --json nor --output."))
+    if output and Path(output).exists():
+        raise Usage(N_("{path} exists already."), reason="file_exists", path=output)
+    from escrow_cli import collecting, piece
+
+    own = piece.of_options(cli, kit, role="customer") if kit else None
+    mail = signin.mail_session(cli, signin.ask_address(cli, address))
+    chosen = _choose(cli, mail, deposit or (own.manifest.deposit if own else None))
+    signin.full_session(cli, mail, chosen["account"])
+    document = cli.client.get(f"deposits/{chosen['deposit']}")
+    target = collecting.check_document(cli, document, own)
+    running = _running(cli, target, document["recovery"], reason)
+    _refuse_too_early(cli, running)
+    secret, key = collecting.collect(cli, target, running["recovery"], own, contacts)
+    _deliver(cli, secret, to_stdout=to_stdout, newline=not no_newline, output=output)
+    _complete(cli, target, running["recovery"], key)
+    cli.terminal.document(
+        {"deposit": target.manifest.deposit, "recovery": running["recovery"], "output": output}
+    )
+
+
+def _choose(cli: Cli, mail: signin.MailSession, wanted: str | None) -> dict[str, Any]:
+    """List the deposits of all accounts of the address and choose one."""
+    cli.client.token = mail.token
+    found: list[dict[str, Any]] = []
+    after: dict[str, str | int] = {}
+    while True:
+        answer = cli.client.get("deposits", **after)
+        found += answer["deposits"]
+        if answer["next"] is None:
+            break
+        after = {"after": answer["next"]}
+    usable = [line for line in found if line["state"] not in {"closed", "rejected"}]
+    if wanted:
+        usable = [
+            line
+            for line in usable
+            if line["label"] == wanted or (len(wanted) >= 6 and line["deposit"].startswith(wanted))
+        ]
+    if not usable:
+        raise NotNow(
+            N_("There is no such deposit for this address."),
+            N_("Look at the address and the number on your kit."),
+            reason="no_deposit",
+        )
+    if len(usable) == 1:
+        return usable[0]
+    lines = [
+        cli.t.gettext(
+            "“{label}”, made on {date}, {state}",
+            label=line["label"],
+            date=cli.t.date(line["created_at"]),
+            state=line["state"],
+        )
+        for line in usable
+    ]
+    return usable[cli.terminal.choose(cli.t.gettext("Which one?"), lines, "ESCROW_CHOICE")]
+
+
+def _running(cli: Cli, target: Any, recovery: str | None, reason: str | None) -> dict[str, Any]:
+    """Continue the recovery that runs, or open one; returns its document."""
+    if recovery is not None:
+        return cli.client.get(f"recoveries/{recovery}")
+    if reason is None:
+        question = cli.t.gettext("What happened? Your contacts read it (may be empty)")
+        reason = cli.terminal.ask(question, REASON)
+    made = secrets.token_hex(16)
+    body = {"deposit": target.manifest.deposit, "reason": reason}
+    signin.with_step_up(cli, lambda: cli.client.put(f"recoveries/{made}", body))
+    cli.terminal.say(cli.t.gettext("The recovery has started. Everyone concerned is being told."))
+    return _noticed(cli, made)
+
+
+def _noticed(cli: Cli, recovery: str) -> dict[str, Any]:
+    """Give the notices a moment to leave, so that the calendar can be told."""
+    import time
+
+    with cli.terminal.progress(cli.t.gettext("Telling you and your contacts by mail …")):
+        for _ in range(NOTICE_SECONDS * 2):
+            found = cli.client.get(f"recoveries/{recovery}")
+            if found["state"] != "opened" and found["ready_at"] != found["opened_at"]:
+                return found
+            time.sleep(0.5)
+    return cli.client.get(f"recoveries/{recovery}")
+
+
+def _refuse_too_early(cli: Cli, running: dict[str, Any]) -> None:
+    state, at = running["state"], running["ready_at"]
+    extra = {"state": state, "recovery": running["recovery"], "deposit": running["deposit"]}
+    if state in {"ready", "collecting"}:
+        return
+    if at is None:
+        raise NotNow(
+            N_("The recovery has started. You can finish it {days} after everyone was told."),
+            N_("You get a mail when you can finish. Everyone told can stop it with one button."),
+            reason="not_noticed",
+            days=cli.t.ngettext("{n} day", "{n} days", -(-running["wait_seconds"] // 86400)),
+            **extra,
+        )
+    if state == "waiting":
+        raise NotNow(
+            N_("You can finish from {when}."),
+            N_("Start the same command then. Everyone told can stop it until you are done."),
+            reason="too_early",
+            when=cli.t.datetime(at),
+            at=at,
+            **extra,
+        )
+    raise NotNow(
+        N_("This recovery cannot be finished now ({state})."),
+        N_("Ask your provider."),
+        reason="wrong_state",
+        **extra,
+    )
+
+
+def _deliver(
+    cli: Cli, secret: bytes, *, to_stdout: bool, newline: bool, output: str | None
+) -> None:
+    """Put the key where the person wants it, before anything else can go wrong."""
+    from escrow_cli.sources import save
+
+    if to_stdout:
+        sys.stdout.buffer.write(secret + (b"\n" if newline else b""))
+        sys.stdout.buffer.flush()
+        return
+    if output is None:
+        output = cli.terminal.ask(
+            cli.t.gettext("Your key is back. Write it to which file (empty: show it here)"),
+            "ESCROW_OUTPUT",
+        )
+    if output:
+        save(Path(output), secret)
+        cli.terminal.say(cli.t.gettext("Your key is in {path}.", path=output))
+    else:
+        cli.terminal.show_secret(secret.decode("utf-8", "replace"))
+
+
+def _complete(cli: Cli, target: Any, recovery: str, key: Any) -> None:
+    """Tell the service that it worked; the key is delivered even if that fails."""
+    from escrow.protocol import release as releases
+    from escrow.protocol.encoding import b64url
+    from escrow_cli.errors import ClientError
+
+    manifest, now = target.manifest, cli.now()
+    signature = releases.sign_complete(key, manifest.deposit, recovery, manifest.hash, now)
+    body = {"time": now, "signature": b64url(signature)}
+    try:
+        cli.client.post(f"recoveries/{recovery}/complete", body, repeat=True)
+    except ClientError as error:
+        cli.terminal.warn(error.sentences(cli.t)[0])
+        return
+    cli.terminal.say(
+        cli.t.gettext(
+            "Now make a new deposit in its place (`escrow enrol --replaces {deposit}`) and change "
+            "the backup's password.",
+            deposit=manifest.deposit,
+        )
+    )

@@ -1,0 +1,77 @@
+"""Making an account: address, code by mail, authenticator app. Goes on where it stopped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from escrow.i18n import N_
+from escrow_cli import signin
+from escrow_cli.context import Cli
+from escrow_cli.errors import ClientError, Usage
+
+NEW_ACCOUNT = "ESCROW_NEW_ACCOUNT"
+
+
+def account_for_enrolment(cli: Cli, address: str | None, *, new: bool) -> str:
+    """Return the account to make a deposit in: the one signed in to, another, or a new one."""
+    bearer = cli.state.bearer(cli.now())
+    if bearer and bearer["level"] == "new" and not address:
+        return _finish(cli, bearer["account"], bearer["token"])
+    if bearer and not new:
+        return signin.signed_in(cli, address)
+    question = cli.t.gettext("Do you have an account here already?")
+    if new or not cli.terminal.confirm(question, NEW_ACCOUNT):
+        return register(cli, signin.ask_address(cli, address))
+    return signin.sign_in(cli, address)
+
+
+def register(cli: Cli, address: str) -> str:
+    cli.client.token = None
+    answer = cli.client.post("accounts", {"address": address, "locale": cli.t.locale})
+    signin.keep_bearer(cli, answer, None, "new")
+    cli.terminal.say(cli.t.gettext("We sent a code to {address}.", address=address))
+    return _confirm(cli, answer["account"])
+
+
+def _finish(cli: Cli, account: str, token: str) -> str:
+    """Go on with an account whose making was interrupted."""
+    cli.client.token = token
+    try:
+        cli.client.post(f"accounts/{account}/code/resend", {})
+    except ClientError as error:
+        with cli.state.change() as found:
+            found["bearer"] = None
+        raise Usage(
+            N_("The account that was being made is gone: that takes at most an hour."),
+            N_("Start again with `escrow enrol`."),
+            reason="account_gone",
+        ) from error
+    cli.terminal.say(cli.t.gettext("We sent you a fresh code."))
+    return _confirm(cli, account)
+
+
+def _confirm(cli: Cli, account: str) -> str:
+    found = signin.ask_code(
+        cli,
+        cli.t.gettext("Code from the mail"),
+        signin.MAIL_CODE,
+        lambda code: cli.client.post(f"accounts/{account}/code", {"code": code}),
+    )
+    _show(cli, found)
+    answer = signin.ask_code(
+        cli,
+        cli.t.gettext("Code that the app shows now"),
+        "",
+        lambda code: cli.client.post(f"accounts/{account}/totp/confirm", {"code": code}),
+    )
+    signin.keep_bearer(cli, answer, None)
+    return account
+
+
+def _show(cli: Cli, found: dict[str, Any]) -> None:
+    """Show the authenticator's secret: there is no other way to bring it into the app."""
+    cli.terminal.say(cli.t.gettext("Add this account to your authenticator app:"))
+    cli.terminal.qr(found["otpauth_uri"])
+    secret = str(found["totp_secret"])
+    groups = " ".join(secret[i : i + 4] for i in range(0, len(secret), 4))
+    cli.terminal.say(cli.t.gettext("or type this key into it: {key}", key=groups))

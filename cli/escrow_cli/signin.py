@@ -1,0 +1,156 @@
+"""Signing in: a code by mail, then a code of the authenticator app. Never a password."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from escrow.i18n import N_
+from escrow_cli.context import Cli
+from escrow_cli.errors import Locked, NotNow, NotSignedIn, StepUpRequired, Usage, WrongCode
+
+MAIL_CODE = "ESCROW_MAIL_CODE"
+TOTP = "ESCROW_TOTP"
+ADDRESS = "ESCROW_ADDRESS"
+ACCOUNT = "ESCROW_ACCOUNT"
+
+
+@dataclass(frozen=True)
+class MailSession:
+    """A session after the mail code: it lists deposits of every account of the address."""
+
+    login: str
+    token: str
+    accounts: list[dict[str, Any]]
+
+
+def canonical(address: str) -> str:
+    return unicodedata.normalize("NFC", address.strip()).lower()
+
+
+def ask_address(cli: Cli, given: str | None = None) -> str:
+    address = canonical(given or cli.terminal.ask(cli.t.gettext("Your mail address"), ADDRESS))
+    if "@" not in address[1:-1] or " " in address:
+        raise Usage(N_("This is not a mail address."), N_("Give it as name@example.org."))
+    return address
+
+
+def ask_code(
+    cli: Cli, question: str, variable: str, send: Callable[[str], dict[str, Any]]
+) -> dict[str, Any]:
+    """Ask for a code until it is right; an answer from the environment gets one try."""
+    while True:
+        code = cli.terminal.ask(question, variable)
+        code = "".join(code.split()).replace("-", "")
+        try:
+            if not (code.isascii() and code.isdigit()):
+                raise WrongCode(N_("A code has digits only."), reason="wrong_code")
+            return send(code)
+        except (Locked, NotSignedIn, StepUpRequired):
+            raise
+        except WrongCode as error:
+            if cli.terminal.has_answer(variable) or error.params.get("tries_left") == 0:
+                raise
+            cli.terminal.fail_softly(error)
+
+
+def mail_session(cli: Cli, address: str) -> MailSession:
+    """Sign in up to the mail code."""
+    cli.client.token = None
+    login = cli.client.post("logins", {"address": address, "locale": cli.t.locale})["login"]
+    cli.terminal.say(
+        cli.t.gettext("We sent a code to {address}, if it is known here.", address=address)
+    )
+    answer = ask_code(
+        cli,
+        cli.t.gettext("Code from the mail"),
+        MAIL_CODE,
+        lambda code: cli.client.post(f"logins/{login}/code", {"code": code}),
+    )
+    return MailSession(login, answer["token"], answer["accounts"])
+
+
+def full_session(cli: Cli, mail: MailSession, account: str) -> None:
+    """Finish signing in to one account; the session is kept for the next commands."""
+    cli.client.token = mail.token
+    answer = _totp(cli, mail.login, account)
+    keep_bearer(cli, answer, mail.login)
+
+
+def keep_bearer(cli: Cli, answer: dict[str, Any], login: str | None, level: str = "full") -> None:
+    """Use a session from now on and keep it in the state file."""
+    cli.client.token = answer["token"]
+    with cli.state.change() as found:
+        found["bearer"] = {
+            "token": answer["token"],
+            "account": answer["account"],
+            "login": login,
+            "level": level,
+            "expires_at": answer["expires_at"],
+        }
+
+
+def _totp(cli: Cli, login: str, account: str) -> dict[str, Any]:
+    return ask_code(
+        cli,
+        cli.t.gettext("Code from your authenticator app"),
+        TOTP,
+        lambda code: cli.client.post(f"logins/{login}/totp", {"account": account, "code": code}),
+    )
+
+
+def pick_account(cli: Cli, mail: MailSession) -> str:
+    """Choose one of the address's accounts; most addresses have one."""
+    found = [line for line in mail.accounts if line["state"] != "closed"]
+    if not found:
+        raise NotNow(
+            N_("There is no account for this address here."),
+            N_("Check the address and --host; `escrow enrol` makes an account."),
+            reason="no_account",
+        )
+    if wanted := os.environ.get(ACCOUNT):
+        if wanted not in {line["account"] for line in found}:
+            raise Usage(N_("This address has no account {account}."), account=wanted)
+        return wanted
+    if len(found) == 1:
+        return str(found[0]["account"])
+    cli.terminal.say(cli.t.gettext("This address has more than one account."))
+    lines = [cli.t.gettext("made on {date}", date=cli.t.date(line["created_at"])) for line in found]
+    return str(found[cli.terminal.choose(cli.t.gettext("Which one?"), lines)]["account"])
+
+
+def sign_in(cli: Cli, address: str | None = None) -> str:
+    """Sign in anew, mail code and authenticator; returns the account."""
+    mail = mail_session(cli, ask_address(cli, address))
+    account = pick_account(cli, mail)
+    full_session(cli, mail, account)
+    return account
+
+
+def signed_in(cli: Cli, address: str | None = None) -> str:
+    """Use the session that is kept, or sign in; returns the account."""
+    bearer = cli.state.bearer(cli.now())
+    if bearer is None or bearer["level"] != "full" or address is not None:
+        return sign_in(cli, address)
+    cli.client.token = bearer["token"]
+    try:
+        cli.client.get("sessions")
+    except NotSignedIn:
+        return sign_in(cli)
+    return str(bearer["account"])
+
+
+def with_step_up(cli: Cli, send: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Do what needs a fresh code of the authenticator app, asking for it only when needed."""
+    try:
+        return send()
+    except StepUpRequired:
+        bearer = cli.state.read()["bearer"] or {}
+        if bearer.get("login") is None:
+            sign_in(cli)
+        else:
+            _totp(cli, bearer["login"], bearer["account"])
+        return send()

@@ -1,0 +1,108 @@
+"""`escrow status`: which deposits there are, who has proven to hold a piece, what opens them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from escrow.i18n import N_
+from escrow_cli.context import Cli, verb
+
+STATES = {
+    "pending": N_("being made"),
+    "active": N_("works, not all contacts have accepted"),
+    "complete": N_("complete"),
+    "closing": N_("is being closed"),
+    "closed": N_("closed"),
+    "rejected": N_("does not work"),
+    "invited": N_("invited"),
+    "held": N_("held"),
+    "declined": N_("declined"),
+    "lost": N_("lost"),
+    "withdrawn": N_("withdrawn"),
+    "destroyed": N_("destroyed"),
+}
+ROLES = {"customer": N_("you"), "contact": N_("contact"), "provider": N_("provider")}
+
+
+@verb(
+    "status",
+    N_("Show your deposits and who has proven to hold a piece."),
+    click.option("--address", help=N_("Your mail address.")),
+    click.option("--deposit", metavar="DEPOSIT", help=N_("Only this one.")),
+)
+def status(cli: Cli, address: str | None, deposit: str | None) -> None:
+    from escrow_cli.signin import signed_in
+
+    account = signed_in(cli, address)
+    found = [details(cli, line["deposit"]) for line in listed(cli, account) if fits(line, deposit)]
+    if not found:
+        cli.terminal.answer(
+            cli.t.gettext("You have no deposits here yet. `escrow enrol` makes one.")
+        )
+    for document in found:
+        _show(cli, document)
+        gone = {c["custody"] for c in document["custodies"] if c["state"] not in {"invited"}}
+        cli.state.forget_invitations(document["deposit"], gone)
+    cli.terminal.document({"account": account, "deposits": found})
+
+
+def listed(cli: Cli, account: str) -> list[dict[str, Any]]:
+    """Return the account's deposits, all pages of them."""
+    found: list[dict[str, Any]] = []
+    query: dict[str, str | int] = {}
+    while True:
+        answer = cli.client.get("deposits", **query)
+        found += [line for line in answer["deposits"] if line["account"] == account]
+        if answer["next"] is None:
+            return found
+        query = {"after": answer["next"]}
+
+
+def fits(line: dict[str, Any], wanted: str | None) -> bool:
+    """Tell whether a deposit is the one that was asked for, by number or name."""
+    if wanted is None or line["label"] == wanted:
+        return True
+    return len(wanted) >= 6 and str(line["deposit"]).startswith(wanted)
+
+
+def details(cli: Cli, deposit: str) -> dict[str, Any]:
+    """Return a deposit's document without its long contents."""
+    found = cli.client.get(f"deposits/{deposit}")
+    return {
+        name: value
+        for name, value in found.items()
+        if name not in {"manifest", "manifest_signature", "envelope"}
+    }
+
+
+def ways_back(document: dict[str, Any], needed: int) -> int:
+    """Count the pairs of groups whose pieces are all proven."""
+    held = [c["role"] for c in document["custodies"] if c["state"] == "held"]
+    contacts = held.count("contact")
+    groups = [held.count("customer") > 0, held.count("provider") > 0]
+    groups.append(bool(needed) and contacts >= needed)
+    return {2: 1, 3: 3}.get(sum(groups), 0)
+
+
+def _show(cli: Cli, document: dict[str, Any]) -> None:
+    t, answer = cli.t, cli.terminal.answer
+    state = t.gettext(STATES.get(document["state"], document["state"]))
+    answer(f"{document['label']}: {state}  ({document['deposit']})")
+    for line in document["custodies"]:
+        who = line["name"] or t.gettext(ROLES[line["role"]])
+        held = t.gettext(STATES.get(line["state"], line["state"]))
+        answer(f"  {who}: {held}{_proven(cli, line)}")
+    if document["closing_at"]:
+        answer(t.gettext("  It ends on {date}.", date=t.date(document["closing_at"])))
+    if document["recovery"]:
+        answer(t.gettext("  A recovery is running: {recovery}", recovery=document["recovery"]))
+        answer(t.gettext("  Was that not you? `escrow veto` stops it."))
+
+
+def _proven(cli: Cli, line: dict[str, Any]) -> str:
+    at = max(line["last_share_at"] or 0, line["last_check_at"] or 0)
+    if line["paused"]:
+        return ", " + cli.t.gettext("paused: `escrow invite --resume` goes on")
+    return ", " + cli.t.gettext("proven on {date}", date=cli.t.date(at)) if at else ""

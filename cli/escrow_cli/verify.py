@@ -1,0 +1,97 @@
+"""`escrow verify`: check the ledger: same key, history only continued, my entries really in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from escrow.i18n import N_
+from escrow_cli.context import Cli, verb
+
+if TYPE_CHECKING:
+    from escrow_cli.ledger import Ledger
+
+
+@verb(
+    "verify",
+    N_("Check the ledger: the key you know, nothing changed, every entry of yours in it."),
+    click.option("--piece", "path", metavar="FILE", help=N_("As a contact: your card file.")),
+    click.option("--address", help=N_("Your mail address.")),
+)
+def verify(cli: Cli, path: str | None, address: str | None) -> None:
+    if path:
+        ledger, entries = _of_piece(cli, path)
+    else:
+        ledger, entries = _of_customer(cli, address)
+    checkpoint = ledger.newest()
+    t = cli.t
+    for index, at, kind in entries:
+        cli.terminal.answer(f"{index:>8}  {t.datetime(at)}  {kind}")
+    cli.terminal.answer(
+        t.ngettext(
+            "{n} entry checked: it stands in the ledger of {size} entries.",
+            "{n} entries checked: they stand in the ledger of {size} entries.",
+            len(entries),
+            size=checkpoint.size,
+        )
+    )
+    cli.terminal.document(
+        {
+            "first_look": ledger.first_look,
+            "ledger_key_digits": ledger.verifier.key_digits(),
+            "size": checkpoint.size,
+            "root": checkpoint.root.hex(),
+            "entries": [{"index": index, "at": at, "type": kind} for index, at, kind in entries],
+        }
+    )
+
+
+def _of_piece(cli: Cli, path: str) -> tuple[Ledger, list[tuple[int, int, str]]]:
+    from escrow_cli.ledger import open_ledger, say_look
+    from escrow_cli.piece import altered, fetch_custody, of_options
+
+    piece = of_options(cli, path)
+    custody = piece.payload.custody
+    _, manifest, _ = fetch_custody(cli, custody)
+    if manifest.hash != piece.manifest.hash:
+        raise altered()
+    ledger, keys = open_ledger(cli, manifest.ledger_vkey, note=piece.checkpoint)
+    say_look(cli, ledger)
+    ledger.check_keys(keys)
+    cli.client.signer = piece.signer()
+    return ledger, _checked(cli, ledger, f"custodies/{custody}/events")
+
+
+def _of_customer(cli: Cli, address: str | None) -> tuple[Ledger, list[tuple[int, int, str]]]:
+    from escrow_cli import status
+    from escrow_cli.ledger import open_ledger, say_look
+    from escrow_cli.piece import fetch_custody
+    from escrow_cli.signin import signed_in
+
+    account = signed_in(cli, address)
+    ledger, keys = open_ledger(cli, None)
+    say_look(cli, ledger)
+    ledger.check_keys(keys)
+    entries = []
+    for line in status.listed(cli, account):
+        document = status.details(cli, line["deposit"])
+        # Fetched by custody too, so that a description other than the pinned one is refused.
+        fetch_custody(cli, document["custodies"][0]["custody"])
+        entries += _checked(cli, ledger, f"deposits/{line['deposit']}/events")
+    return ledger, entries
+
+
+def _checked(cli: Cli, ledger: Ledger, path: str) -> list[tuple[int, int, str]]:
+    """Prove each entry of a list to be in the ledger."""
+    found = []
+    query: dict[str, str | int] = {}
+    with cli.terminal.progress(cli.t.gettext("Checking each entry …")):
+        while True:
+            answer: dict[str, Any] = cli.client.get(path, **query)
+            for entry in answer["events"]:
+                event = ledger.event(entry)
+                found.append((int(entry["index"]), event.at, event.type))
+            if answer["next"] is None:
+                return found
+            query = {"after": answer["next"]}

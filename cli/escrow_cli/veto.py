@@ -1,0 +1,53 @@
+"""`escrow veto`: stop a recovery that was not wanted. No piece is lost by it."""
+
+from __future__ import annotations
+
+import click
+
+from escrow.i18n import N_
+from escrow_cli.context import Cli, verb
+from escrow_cli.errors import NotNow
+
+CONFIRM = "ESCROW_CONFIRM"
+
+
+@verb(
+    "veto",
+    N_("Stop a recovery that you did not want. No piece is lost by it."),
+    click.option("--card", metavar="FILE", help=N_("As a contact: your card file.")),
+    click.option("--address", help=N_("As the customer: your mail address.")),
+    click.option("--deposit", metavar="DEPOSIT", help=N_("Only of this deposit.")),
+)
+def veto(cli: Cli, card: str | None, address: str | None, deposit: str | None) -> None:
+    recoveries = _of_card(cli, card) if card else _of_customer(cli, address, deposit)
+    if not recoveries:
+        raise NotNow(N_("No recovery is running."), reason="no_recovery")
+    question = cli.t.gettext("Stop the recovery?")
+    if not cli.terminal.confirm(question, CONFIRM):
+        raise NotNow(N_("Nothing was changed."), reason="not_confirmed")
+    stopped = [
+        cli.client.post(f"recoveries/{recovery}/veto", {}, repeat=True) for recovery in recoveries
+    ]
+    cli.terminal.say(cli.t.gettext("Stopped. Everyone concerned is told."))
+    cli.terminal.document(
+        {"stopped": [{"recovery": one["recovery"], "state": one["state"]} for one in stopped]}
+    )
+
+
+def _of_card(cli: Cli, card: str) -> list[str]:
+    from escrow_cli.piece import fetch_custody, of_options
+
+    piece = of_options(cli, card, role="contact")
+    document, _, _ = fetch_custody(cli, piece.payload.custody)
+    cli.client.signer = piece.signer()
+    return [document["recovery"]["recovery"]] if document["recovery"] else []
+
+
+def _of_customer(cli: Cli, address: str | None, deposit: str | None) -> list[str]:
+    from escrow_cli import status
+    from escrow_cli.signin import signed_in
+
+    account = signed_in(cli, address)
+    lines = [line for line in status.listed(cli, account) if status.fits(line, deposit)]
+    found = [status.details(cli, line["deposit"])["recovery"] for line in lines]
+    return [recovery for recovery in found if recovery]
