@@ -40,6 +40,8 @@ class Settings:
     mail_from: str = ""
     minimum_waiting_seconds: int = MIN_WAITING_SECONDS
     requests_an_hour: int = 600
+    proxies: int = 0
+    timezone: str = ""
     keyring: str = "file"
     pkcs11_module: str = ""
     pkcs11_token: str = ""

@@ -29,6 +29,22 @@ class MalformedRequest(EscrowError):
         super().__init__(detail, field=field)
 
 
+class UnsupportedMediaType(MalformedRequest):
+    """Send the body as application/json."""
+
+    status = 415
+
+    def __init__(self) -> None:
+        super().__init__("Content-Type")
+
+
+class CrossSite(EscrowError):
+    """This request came from another site and was not carried out."""
+
+    code = "cross_site"
+    status = 403
+
+
 class Unauthenticated(EscrowError):
     """Sign in first."""
 
