@@ -1,0 +1,75 @@
+"""The outbox: a mail is a row, written in the transaction that has its reason.
+
+`key` makes a mail at most one: naming it again is harmless. Recipient and contents are encrypted
+until the next mail server has accepted the mail, then deleted. A `void` row is made for an address
+that nobody knows, so that known and unknown ones cost the same; it is never sent.
+"""
+
+import secrets
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from escrow.mail import letter
+from escrow.mail.models import Outbox
+from escrow.protocol.encoding import dump_json
+from escrow.webkeys import WebKeys
+
+RECIPIENT = ("outbox", "recipient")
+CONTENTS = ("outbox", "contents")
+
+
+def queue(
+    db: Session,
+    keys: WebKeys,
+    now: int,
+    *,
+    key: str,
+    message: str,
+    address: str,
+    locale: str,
+    contents: dict[str, str],
+    account: str | None = None,
+    recovery: str | None = None,
+    custody: str | None = None,
+    is_customer: bool = True,
+    void: bool = False,
+) -> str:
+    """Write one mail to one address; returns its row's identifier, the first one's for a repeat.
+
+    `contents` fills the places of `messages/<message>.<locale>.txt`. Raises KeyError for a place
+    that nothing fills, and for an unknown message: both are mistakes in the program.
+    """
+    letter.check(message, locale, contents)
+    identifier = secrets.token_hex(16)
+    owner = owner_of(account, custody)
+    make = sqlite.insert if db.get_bind().dialect.name == "sqlite" else postgresql.insert
+    document = dump_json({"locale": locale, "contents": contents}).decode()
+    statement = (
+        make(Outbox)
+        .values(
+            id=identifier,
+            key=key,
+            message=message,
+            state="void" if void else "queued",
+            account=account,
+            recovery=recovery,
+            custody=custody,
+            is_customer=is_customer,
+            address_hash=keys.lookup(address),
+            recipient=keys.encrypt(RECIPIENT, identifier, owner, address),
+            contents=keys.encrypt(CONTENTS, identifier, owner, document),
+            created_at=now,
+            next_at=now,
+            attempts=0,
+        )
+        .on_conflict_do_nothing(index_elements=["key"])
+    )
+    db.execute(statement)
+    return db.scalars(select(Outbox.id).where(Outbox.key == key)).one()
+
+
+def owner_of(account: str | None, custody: str | None) -> str:
+    """Return whose row it is, for the encryption's associated data."""
+    return account or custody or ""
