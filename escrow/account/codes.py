@@ -1,0 +1,141 @@
+"""Codes by mail: six digits, 15 minutes, five tries, five codes an hour an address.
+
+A try is debited and committed before the code is looked at: `debit` in one transaction, `spend` in
+the next. An address that nobody knows costs the same rows and the same work, and its code exists
+nowhere.
+"""
+
+import hmac
+import secrets
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from escrow.account import rows
+from escrow.account.models import MailCode
+from escrow.context import Web
+from escrow.errors import RateLimited, WrongCode
+from escrow.mail import outbox
+from escrow.webkeys import WebKeys
+
+LIFETIME_SECONDS = 15 * 60
+MAX_TRIES = 5
+CODES_AN_HOUR = 5
+_HOUR_SECONDS = 3600
+_SPENT = "This code is used up or too old. Ask for a new one."
+
+
+def issue(
+    db: Session,
+    web: Web,
+    purpose: str,
+    address: str,
+    locale: str,
+    *,
+    subject: str | None = None,
+    known: bool = True,
+) -> MailCode:
+    """Make a code and queue its mail; raises RateLimited for the sixth within an hour.
+
+    Purposes: login (subject None), account (subject = account), address (subject = address row).
+    """
+    now = web.clock.now()
+    lookup = web.keys.lookup(address)
+    _check_limit(db, web, lookup, now)
+    code = f"{secrets.randbelow(10**6):06}"
+    identifier = secrets.token_hex(16)
+    hashed = _hash(web.keys, identifier, code)
+    row = MailCode(
+        id=identifier,
+        purpose=purpose,
+        lookup=lookup,
+        subject=subject,
+        code_hash=hashed if known else secrets.token_bytes(len(hashed)),
+        tries=0,
+        created_at=now,
+        expires_at=now + LIFETIME_SECONDS,
+        used_at=None,
+    )
+    rows.add(db, web.keys, row)
+    outbox.queue(
+        db,
+        web.keys,
+        now,
+        key=f"code/{identifier}",
+        message=f"{purpose}_code",
+        address=address,
+        locale=locale,
+        contents={"code": f"{code[:3]} {code[3:]}"},
+        account=subject if purpose == "account" else None,
+        void=not known,
+    )
+    return row
+
+
+def _check_limit(db: Session, web: Web, lookup: bytes, now: int) -> None:
+    if not web.database.is_sqlite:  # SQLite has one writer; here two could both see four codes
+        number = int.from_bytes(lookup[:8], "big", signed=True)
+        db.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+    query = select(func.count(), func.min(MailCode.created_at)).where(
+        MailCode.lookup == lookup, MailCode.created_at > now - _HOUR_SECONDS
+    )
+    count, oldest = db.execute(query).one()
+    if count >= CODES_AN_HOUR:
+        raise RateLimited(
+            max(1, oldest + _HOUR_SECONDS - now),
+            "Five codes were asked for within an hour. Wait a while, and look in the spam folder.",
+        )
+
+
+def newest(db: Session, purpose: str, lookup: bytes, subject: str) -> str | None:
+    """Return the identifier of the newest code for a subject."""
+    query = (
+        select(MailCode.id)
+        .where(MailCode.lookup == lookup, MailCode.purpose == purpose, MailCode.subject == subject)
+        .order_by(MailCode.created_at.desc(), MailCode.used_at.is_(None).desc(), MailCode.id)
+        .limit(1)
+    )
+    return db.scalars(query).first()
+
+
+def debit(db: Session, web: Web, identifier: str | None, purpose: str) -> int:
+    """Count a try; returns how many are left. The caller commits before it calls `spend`.
+
+    Raises WrongCode for a code that is unknown, used, too old or out of tries: one answer.
+    """
+    row = _find(db, web, identifier, purpose)
+    if row is None or not rows.swap(db, web.keys, row, tries=row.tries + 1):
+        raise WrongCode(_SPENT)
+    return MAX_TRIES - row.tries
+
+
+def spend(
+    db: Session, web: Web, identifier: str | None, purpose: str, code: str, tries_left: int
+) -> MailCode:
+    """Check a code and use it up, in one conditional statement; raises WrongCode."""
+    row = None if identifier is None else db.get(MailCode, identifier, with_for_update=True)
+    if row is None or row.purpose != purpose or row.used_at is not None:
+        raise WrongCode(_SPENT)
+    if not hmac.compare_digest(_hash(web.keys, row.id, code), row.code_hash):
+        raise WrongCode("This code is not right." if tries_left else _SPENT, tries_left=tries_left)
+    if not rows.swap(db, web.keys, row, used_at=web.clock.now()):
+        raise WrongCode(_SPENT)
+    return row
+
+
+def _find(db: Session, web: Web, identifier: str | None, purpose: str) -> MailCode | None:
+    row = None if identifier is None else db.get(MailCode, identifier, with_for_update=True)
+    if row is None:
+        return None
+    web.keys.check_row(row)
+    usable = (
+        row.purpose == purpose
+        and row.used_at is None
+        and web.clock.now() < row.expires_at
+        and row.tries < MAX_TRIES
+    )
+    return row if usable else None
+
+
+def _hash(keys: WebKeys, identifier: str, code: str) -> bytes:
+    return keys.hash("mail-code", identifier, code)
