@@ -228,7 +228,7 @@ def test_only_db_commits() -> None:
 
 
 def test_no_drawer_for_odds_and_ends() -> None:
-    drawers = {"utils", "util", "helpers", "helper", "services", "service", "misc", "common"}
+    drawers = {"utils", "util", "helpers", "helper", "services", "misc", "common"}
     assert [name for name in ALL if drawers & set(name.split("."))] == []
 
 
