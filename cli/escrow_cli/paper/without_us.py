@@ -1,0 +1,147 @@
+"""The kit's last part: how to get the key back without the service and without this program.
+
+Its script is typed or copied from paper: no indentation that could get lost, no line over 96
+characters, nothing to install, and it runs on Python 3.8 and later.
+"""
+
+from __future__ import annotations
+
+from escrow.protocol import qr
+from escrow.protocol.kit import Kit
+from escrow_cli.paper.drawing import draw_qr, qr_side
+from escrow_cli.paper.sheet import MARGIN, Sheet
+
+_MODULE = 0.55
+
+WITH_THIS_PROGRAM = (
+    "escrow combine --piece kit.escrow.json --piece card.escrow.json --output key.txt",
+    "escrow combine --words --envelope envelope.txt --output key.txt",
+)
+WORDS_TO_HEX = ('pip install "shamir-mnemonic[cli]"', "shamir recover")
+SCRIPT = r"""import base64, json, os
+A = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+G = 0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3
+key = input("The key in hex: ").split()[-1]
+assert len(key) == 64, "The key has 64 characters."
+p, k, n = "age-secret-key-", 1, int(key, 16) << 4
+d = [n >> 5 * i & 31 for i in range(51, -1, -1)]
+for v in [ord(c) >> 5 for c in p] + [0] + [ord(c) & 31 for c in p] + d + [0] * 6: k = (
+(k & 0x1FFFFFF) << 5 ^ v ^ G[0] * (k >> 25 & 1) ^ G[1] * (k >> 26 & 1) ^ G[2] * (k >> 27 & 1)
+^ G[3] * (k >> 28 & 1) ^ G[4] * (k >> 29 & 1))
+d += [(k ^ 1) >> 5 * i & 31 for i in range(5, -1, -1)]
+os.umask(0o077)
+open("identity.txt", "w").write((p + "1" + "".join(A[v] for v in d)).upper() + "\n")
+e = "envelope.txt"
+e = open(e).read() if os.path.exists(e) else json.load(open("kit.escrow.json", "rb"))["envelope"]
+e = "".join(e.split()).split(":")[-1]
+open("envelope.age", "wb").write(base64.urlsafe_b64decode(e + "=" * (-len(e) % 4)))
+"""
+OPEN_ENVELOPE = ("age -d -i identity.txt envelope.age > key.txt",)
+
+
+def draw_without_us(sheet: Sheet, kit: Kit) -> None:
+    """Write the ways to open the envelope without the provider."""
+    t, provider = sheet.t, sheet.imprint.provider
+    sheet.heading(t.gettext("If {provider} no longer exists", provider=provider))
+    if not kit.manifest.contacts_count:
+        sheet.paragraph(
+            t.gettext(
+                "You have no contact. So the key only comes back with the help of {provider}, or "
+                "of whoever takes over its work. Make a new deposit with a contact: then it also "
+                "works without.",
+                provider=provider,
+            )
+        )
+        return
+    sheet.paragraph(_pieces_needed(sheet, kit))
+    _with_this_program(sheet)
+    _with_other_programs(sheet, fits=qr.envelope_text(kit.envelope) is not None)
+
+
+def _pieces_needed(sheet: Sheet, kit: Kit) -> str:
+    needed = kit.manifest.contacts_needed
+    return sheet.t.ngettext(
+        "You can get the key back yourself, with this kit and the card of your contact.",
+        "You can get the key back yourself, with this kit and the cards of {n} contacts.",
+        needed,
+    )
+
+
+def draw_envelope(sheet: Sheet, kit: Kit) -> None:
+    """Draw the envelope's code, or say that the file must be kept."""
+    t = sheet.t
+    code = qr.envelope_text(kit.envelope)
+    side = qr_side(code, _MODULE) if code else 0
+    sheet.heading(t.gettext("Your key, encrypted"), keep=side + 12)
+    if code is None:
+        sheet.font(sheet.look.body, bold=True)
+        sheet.paragraph(
+            t.gettext(
+                "What you keep safe is too long for a code on paper. Keep the kit file "
+                "(….escrow.json) with this paper, for example on a USB stick. Without that file "
+                "the words open nothing when {provider} is gone.",
+                provider=sheet.imprint.provider,
+            )
+        )
+        return
+    top = sheet.get_y() + 1
+    draw_qr(sheet, code, MARGIN, top, side)
+    x = MARGIN + side + 8
+    sheet.paragraph(
+        t.gettext(
+            "This code holds what you keep safe, encrypted. Only two pieces together open it."
+        ),
+        x,
+        210 - MARGIN - x,
+    )
+    sheet.set_y(top + side + 2)
+
+
+def _with_this_program(sheet: Sheet) -> None:
+    t = sheet.t
+    sheet.heading(t.gettext("With the program “escrow”"))
+    sheet.paragraph(
+        t.gettext(
+            "The first line takes the files of the kit and the card. The second takes paper: it "
+            "asks for the words and numbers of each piece. First save the text of the code “Your "
+            "key, encrypted” as envelope.txt. There is also a page that does all this without "
+            "internet."
+        )
+    )
+    sheet.listing(WITH_THIS_PROGRAM)
+
+
+def _with_other_programs(sheet: Sheet, *, fits: bool) -> None:
+    """Write the steps that need no program of ours."""
+    t = sheet.t
+    sheet.heading(t.gettext("With other people’s programs"), keep=60)
+    sheet.paragraph(
+        t.gettext(
+            "You need a computer with Python (3.8 or newer) and the program age. Work in an empty "
+            "folder. Afterwards, delete everything but your key."
+        )
+    )
+    first = (
+        t.gettext("Scan the code “Your key, encrypted”. Save its text as envelope.txt.")
+        if fits
+        else t.gettext("Put the kit file into the folder. Name it kit.escrow.json.")
+    )
+    sheet.steps([first])
+    sheet.steps(
+        [t.gettext("Enter these two lines. Type the words of each piece. You see the key in hex.")],
+        start=2,
+    )
+    sheet.listing(WORDS_TO_HEX)
+    sheet.steps(
+        [
+            t.gettext(
+                "Save these lines as key.py. Enter “python3 key.py”, then the key in hex. This "
+                "makes identity.txt and envelope.age."
+            )
+        ],
+        start=3,
+        keep=65,
+    )
+    sheet.listing(SCRIPT.splitlines())
+    sheet.steps([t.gettext("Enter this line. What you kept safe is in key.txt.")], start=4)
+    sheet.listing(OPEN_ENVELOPE)
