@@ -5,6 +5,7 @@ import secrets
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from escrow.account.flow import ON_CLOSE, ON_REOPEN
 from escrow.context import Web
 from escrow.deposit import custodies
 from escrow.deposit.enrol import INVITATION_SECONDS
@@ -299,3 +300,8 @@ def _open_deposits(db: Session, account: str) -> list[Deposit]:
     query = select(Deposit).where(Deposit.account == account, Deposit.state.in_(states))
     query = query.with_for_update()
     return list(db.scalars(query))
+
+
+# Closing an account closes its deposits, in the same transaction.
+ON_CLOSE.append(close_all)
+ON_REOPEN.append(reopen_all)

@@ -6,6 +6,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from escrow.context import Web
+from escrow.db import changed
 from escrow.deposit import custodies
 from escrow.deposit.models import CustodyRow
 from escrow.errors import Conflict, Gone, MalformedRequest, NotFound, RateLimited, WrongState
@@ -109,9 +110,8 @@ def put_nonce(
         update(CallRow)
         .where(CallRow.id == row.id, CallRow.nonce.is_(None))
         .values(nonce=nonce, nonce_signature=signature)
-        .execution_options(synchronize_session=False)
     )
-    db.execute(statement)
+    changed(db, statement)
     db.refresh(row)
     if row.nonce != nonce:
         raise Conflict("This call has had its answer. A reload needs a new call.")
@@ -137,9 +137,8 @@ def reveal(
         update(CallRow)
         .where(CallRow.id == row.id, CallRow.random.is_(None))
         .values(public_key=public_key, random=random)
-        .execution_options(synchronize_session=False)
     )
-    db.execute(statement)
+    changed(db, statement)
     db.refresh(row)
     if (row.public_key, row.random) != (public_key, random):
         raise Conflict

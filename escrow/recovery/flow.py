@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from escrow.account.models import Account
 from escrow.context import Web
+from escrow.db import changed
 from escrow.deposit import custodies
 from escrow.deposit.models import CustodyRow, Deposit
 from escrow.errors import (
@@ -71,9 +72,8 @@ def swap_state(db: Session, row: Recovery, event: str, **values: Any) -> bool:
         update(Recovery)
         .where(Recovery.id == row.id, Recovery.state == row.state)
         .values(state=following, **values)
-        .execution_options(synchronize_session=False)
     )
-    moved = db.execute(statement).rowcount == 1  # type: ignore[attr-defined]
+    moved = changed(db, statement) == 1
     db.refresh(row)
     return moved
 

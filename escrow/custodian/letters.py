@@ -1,0 +1,177 @@
+"""Letters that the custodian writes, each from a sequenced entry: rows for the outbox.
+
+The key of a letter names the entry, the address and the message, so that a repeat writes no second
+one. A link opens a page; the button on it is a POST, and its token stands in the link's fragment.
+"""
+
+from sqlalchemy.orm import Session
+
+from escrow.account.models import Account
+from escrow.custodian.entries import Entry
+from escrow.custodian.recipients import Recipient, contact_recipients, customer_recipients
+from escrow.custodian.service import Custodian
+from escrow.deposit import custodies
+from escrow.deposit.models import CustodyRow, Deposit
+from escrow.i18n import translator
+from escrow.mail import outbox, tokens
+from escrow.recovery.flow import times_of
+from escrow.recovery.models import Recovery
+
+TOKEN_SECONDS = 60 * 86400
+_STOPPABLE = {"recovery_opened_customer", "recovery_opened_contact", "recovery_ready"}
+
+
+def send(
+    custodian: Custodian,
+    db: Session,
+    deposit: Deposit,
+    recipient: Recipient,
+    message: str,
+    recovery: Recovery | None = None,
+    *,
+    occasion: str = "",
+    extra: dict[str, str] | None = None,
+) -> None:
+    """Queue one letter about a deposit; `occasion` tells repeated ones apart."""
+    account = db.get(Account, deposit.account)
+    contact = recipient.custody
+    locale = (contact.locale if contact else None) or (account.locale if account else "en")
+    subject = recovery.id if recovery else deposit.id
+    contents = _common(custodian, db, deposit, recipient)
+    contents |= _of_recovery(custodian, recovery, deposit, locale)
+    contents |= _until(deposit, locale) | (extra or {})
+    if recovery is not None and message in _STOPPABLE:
+        contents["link"] = _veto_link(custodian, db, deposit, contact, recovery)
+    outbox.queue(
+        db,
+        custodian.web_keys,
+        custodian.clock.now(),
+        key=f"{message}/{subject}/{recipient.hash.hex()}/{occasion}",
+        message=message,
+        address=recipient.address,
+        locale=locale,
+        contents=contents,
+        account=deposit.account,
+        recovery=recovery.id if recovery else None,
+        custody=contact.id if contact else None,
+        is_customer=contact is None,
+    )
+
+
+def _common(
+    custodian: Custodian, db: Session, deposit: Deposit, recipient: Recipient
+) -> dict[str, str]:
+    settings = custodian.settings
+    label = custodian.web_keys.decrypt(custodies.LABEL, deposit.id, deposit.account, deposit.label)
+    told = customer_recipients(custodian, db, deposit.account).recipients
+    return {
+        "label": label,
+        "customer": told[0].address if told else "",
+        "name": recipient.name or "",
+        "phrase": recipient.phrase or "",
+        "provider": settings.provider_name,
+        "phone": settings.provider_phone,
+        "support": settings.provider_support,
+        "url": settings.public_url,
+        "custody_link": (
+            f"{settings.public_url}/contact/{recipient.custody.id}" if recipient.custody else ""
+        ),
+    }
+
+
+def _of_recovery(
+    custodian: Custodian, recovery: Recovery | None, deposit: Deposit, locale: str
+) -> dict[str, str]:
+    if recovery is None:
+        return {}
+    times = times_of(recovery)
+    write = translator(locale).datetime
+    soonest = times.ready_at or recovery.opened_at + recovery.wait_seconds
+    return {
+        "opened": write(recovery.opened_at),
+        "ready": write(soonest),
+        "expires": write(times.expires_at) if times.expires_at else "",
+    }
+
+
+def _until(deposit: Deposit, locale: str) -> dict[str, str]:
+    if deposit.closing_at is None:
+        return {}
+    return {"until": translator(locale).date(deposit.closing_at)}
+
+
+def _veto_link(
+    custodian: Custodian,
+    db: Session,
+    deposit: Deposit,
+    contact: CustodyRow | None,
+    recovery: Recovery,
+) -> str:
+    """Issue a token that can stop this recovery; only held pieces and the customer get one."""
+    if contact is not None and contact.state != "held":
+        return custodian.settings.public_url
+    token = tokens.issue(
+        db,
+        custodian.web_keys,
+        custodian.clock.now(),
+        "veto",
+        account=deposit.account,
+        deposit=deposit.id,
+        custody=contact.id if contact else None,
+        recovery=recovery.id,
+        lifetime=TOKEN_SECONDS,
+    )
+    return f"{custodian.settings.public_url}/veto#{token}"
+
+
+def tell_customer(
+    custodian: Custodian,
+    db: Session,
+    deposit: Deposit,
+    message: str,
+    extra: dict[str, str] | None = None,
+    *,
+    entry: Entry | None = None,
+) -> None:
+    """Write to all of the customer's addresses about a deposit."""
+    more = dict(extra or {})
+    if entry is not None and entry.event.custody is not None:
+        more["contact"] = _name_of(custodian, db, entry.event.custody)
+    for recipient in customer_recipients(custodian, db, deposit.account).recipients:
+        occasion = entry.event.id if entry else ""
+        send(custodian, db, deposit, recipient, message, occasion=occasion, extra=more)
+
+
+def tell_contacts(
+    custodian: Custodian,
+    db: Session,
+    deposit: Deposit,
+    message: str,
+    *,
+    only: str | None = None,
+    entry: Entry | None = None,
+) -> None:
+    """Write to the contacts of a deposit, or to one of them."""
+    for recipient in contact_recipients(custodian, db, deposit).recipients:
+        if only is None or (recipient.custody and recipient.custody.id == only):
+            occasion = entry.event.id if entry else ""
+            send(custodian, db, deposit, recipient, message, occasion=occasion)
+
+
+def tell_about_recovery(custodian: Custodian, db: Session, entry: Entry, message: str) -> None:
+    """Write to everybody who was told of a recovery what became of it."""
+    recovery = db.get(Recovery, entry.event.recovery)
+    deposit = db.get(Deposit, entry.event.deposit)
+    if recovery is None or deposit is None:
+        return
+    for recipient in customer_recipients(custodian, db, recovery.account).recipients:
+        send(custodian, db, deposit, recipient, message, recovery, occasion=entry.event.id)
+    for recipient in contact_recipients(custodian, db, deposit).recipients:
+        name = f"{message}_contact"
+        send(custodian, db, deposit, recipient, name, recovery, occasion=entry.event.id)
+
+
+def _name_of(custodian: Custodian, db: Session, custody: str) -> str:
+    row = db.get(CustodyRow, custody)
+    details = row and custodies.contact_details(custodian.web_keys, row)
+    return details[0] if details else ""

@@ -1,0 +1,117 @@
+"""Notices of a recovery: written from the sequenced event, counted when mail servers took them.
+
+An address that does not match the ledger (see `recipients`) counts as a refused notice and raises
+an alarm.
+"""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from escrow.custodian.entries import Entries, Entry
+from escrow.custodian.letters import send
+from escrow.custodian.recipients import contact_recipients, customer_recipients
+from escrow.custodian.service import Custodian
+from escrow.deposit import custodies
+from escrow.deposit.models import Deposit
+from escrow.ledger.append import append
+from escrow.mail.models import Outbox
+from escrow.recovery import machine
+from escrow.recovery.flow import swap_state
+from escrow.recovery.models import Recovery
+
+
+def write(custodian: Custodian, db: Session, entry: Entry) -> None:
+    """React to `recovery opened`: write a notice to every address, with the button to stop it."""
+    row = db.get(Recovery, entry.event.recovery, with_for_update=True)
+    deposit = db.get(Deposit, entry.event.deposit)
+    if row is None or deposit is None or row.notices_written_at is not None:
+        return
+    customer = customer_recipients(custodian, db, entry.event.data["account"])
+    contacts = contact_recipients(custodian, db, deposit)
+    for recipient in customer.recipients:
+        send(custodian, db, deposit, recipient, "recovery_opened_customer", row)
+    for recipient in contacts.recipients:
+        send(custodian, db, deposit, recipient, "recovery_opened_contact", row)
+    for hashed in [*customer.refused, *contacts.refused]:
+        _note_refused(custodian, db, row, hashed)
+    row.notices_written_at = custodian.clock.now()
+
+
+def _note_refused(custodian: Custodian, db: Session, row: Recovery, hashed: bytes) -> None:
+    """Keep an address that cannot be trusted as a refused notice."""
+    now = custodian.clock.now()
+    identifier = custodian.once("refused", row.id, hashed)
+    db.add(
+        Outbox(
+            id=identifier,
+            key=f"refused/{identifier}",
+            message="recovery_opened_customer",
+            state="refused",
+            account=row.account,
+            recovery=row.id,
+            is_customer=False,
+            address_hash=hashed,
+            created_at=now,
+            next_at=now,
+            settled_at=now,
+            answer="unfit",
+        )
+    )
+
+
+def count(custodian: Custodian) -> int:
+    """Say `noticed` for recoveries all of whose notices are accepted or finally refused."""
+    with custodian.database.reading() as db:
+        query = select(Recovery.id).where(
+            Recovery.state == "opened", Recovery.notices_written_at.is_not(None)
+        )
+        waiting = db.scalars(query).all()
+    return sum(_count_one(custodian, recovery) for recovery in waiting)
+
+
+def _count_one(custodian: Custodian, recovery: str) -> bool:
+    with custodian.database.transaction() as db:
+        row = db.get(Recovery, recovery, with_for_update=True)
+        if row is None or row.state != "opened":
+            return False
+        query = select(Outbox).where(
+            Outbox.recovery == recovery, Outbox.message.like("recovery_opened_%")
+        )
+        mails = db.scalars(query).all()
+        opened = _newest_opening(custodian, db, recovery)
+        if opened is None or any(mail.state == "queued" for mail in mails):
+            return False
+        if not any(mail.state == "sent" and mail.is_customer for mail in mails):
+            return False
+        refused = sorted({mail.address_hash for mail in mails if mail.state == "refused"})
+        wait = opened.event.data["wait_seconds"]
+        deposit = custodies.find_deposit(db, row.deposit)
+        if refused:
+            waiting = custodies.manifest_of(deposit).waiting_seconds
+            wait += min(waiting, machine.REFUSED_NOTICE_SECONDS)
+        if not swap_state(db, row, "noticed", wait_seconds=wait):
+            return False
+        append(
+            db,
+            custodian.author,
+            "recovery noticed",
+            {"wait_seconds": wait, "refused": refused[:64]},
+            account=row.account,
+            deposit=row.deposit,
+            recovery=row.id,
+        )
+        return True
+
+
+def _newest_opening(custodian: Custodian, db: Session, recovery: str) -> Entry | None:
+    entries = Entries(db, custodian.keys).of_recovery(recovery)
+    opened = [entry for entry in entries if entry.event.type == "recovery opened"]
+    return opened[-1] if opened else None
+
+
+def start_waiting(custodian: Custodian, db: Session, entry: Entry) -> None:
+    """React to `recovery noticed`: the wait counts from the entry's own time."""
+    row = db.get(Recovery, entry.event.recovery, with_for_update=True)
+    if row is not None:
+        row.noticed_at = entry.at
+        row.wait_seconds = entry.event.data["wait_seconds"]

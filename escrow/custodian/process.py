@@ -1,0 +1,47 @@
+"""The custodian's process: keys from the keyring, one leader, clean end on SIGTERM."""
+
+import signal
+import threading
+
+from escrow import log, webkeyfile
+from escrow.clock import Clock, SystemClock
+from escrow.config import Settings
+from escrow.custodian.keyring import open_keyring
+from escrow.custodian.keys import CustodianKeys
+from escrow.custodian.outside import Outside
+from escrow.custodian.service import Custodian
+from escrow.db import Database
+from escrow.hardening import lock_memory, no_core_dumps
+from escrow.mail.send import Sender
+
+
+def make(settings: Settings, clock: Clock, accepted_step: int = 0) -> Custodian:
+    """Make the custodian of an installation; raises ConfigurationError."""
+    keys = CustodianKeys.load(settings.key_dir, open_keyring(settings))
+    web_keys = webkeyfile.load(settings.key_dir)
+    database = Database(settings.database)
+    return Custodian(
+        settings,
+        database,
+        keys,
+        web_keys,
+        clock,
+        Outside(settings.outside_dir),
+        Sender(settings, database, web_keys, clock),
+        accepted_step=accepted_step,
+    )
+
+
+def run(settings: Settings, clock: Clock | None = None, accepted_step: int = 0) -> None:
+    """Run until SIGTERM or SIGINT; raises ConfigurationError."""
+    no_core_dumps()
+    lock_memory()
+    log.configure()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    custodian = make(settings, clock or SystemClock(), accepted_step)
+    try:
+        custodian.run_forever(stop)
+    finally:
+        custodian.database.close()

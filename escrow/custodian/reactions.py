@@ -1,0 +1,108 @@
+"""What follows from a sequenced entry: one function an event type, each in one transaction.
+
+The transaction that reacts also marks the entry as acted upon, so a crash before it repeats the
+reaction and a crash after it does not; reactions are written so that a repeat is harmless.
+"""
+
+from collections.abc import Callable
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from escrow.custodian import deposits, notices, release
+from escrow.custodian.entries import Entries, Entry
+from escrow.custodian.letters import tell_about_recovery, tell_contacts, tell_customer
+from escrow.custodian.service import Custodian
+from escrow.deposit.models import Deposit
+from escrow.ledger.models import LedgerEvent
+
+BATCH = 200
+Reaction = Callable[[Custodian, Session, Entry], None]
+
+
+def _stop(custodian: Custodian, db: Session, entry: Entry) -> None:
+    """A veto must survive a restored backup: it stands outside the database too."""
+    custodian.outside.write_line(str(entry.event.recovery), "cancelled")
+    tell_about_recovery(custodian, db, entry, "recovery_vetoed")
+
+
+def _destroyed(custodian: Custodian, db: Session, entry: Entry) -> None:
+    custodian.outside.write_line(str(entry.event.deposit), "destroyed")
+
+
+def _about_recovery(message: str) -> Reaction:
+    def react(custodian: Custodian, db: Session, entry: Entry) -> None:
+        tell_about_recovery(custodian, db, entry, message)
+
+    return react
+
+
+def _about_deposit(message: str, *, contacts: bool = False) -> Reaction:
+    def react(custodian: Custodian, db: Session, entry: Entry) -> None:
+        deposit = db.get(Deposit, entry.event.deposit)
+        if deposit is None:
+            return
+        tell_customer(custodian, db, deposit, message, entry=entry)
+        if contacts:
+            tell_contacts(custodian, db, deposit, f"{message}_contact", entry=entry)
+
+    return react
+
+
+REACTIONS: dict[str, Reaction] = {
+    "deposit created": deposits.take_in,
+    "custody held": deposits.count_in,
+    "custody declined": _about_deposit("custody_declined"),
+    "custody lost": _about_deposit("custody_lost"),
+    "custody paused": _about_deposit("custody_paused"),
+    "deposit closing": _about_deposit("deposit_closing", contacts=True),
+    "deposit reopened": _about_deposit("deposit_reopened", contacts=True),
+    "deposit destroyed": _destroyed,
+    "recovery opened": notices.write,
+    "recovery noticed": notices.start_waiting,
+    "recovery ready": _about_recovery("recovery_ready"),
+    "recovery vetoed": _stop,
+    "recovery expired": _about_recovery("recovery_expired"),
+    "recovery completed": _about_recovery("recovery_completed"),
+    "recovery begun": release.intend,
+    "release intended": release.fulfil,
+}
+
+
+def act(custodian: Custodian) -> int:
+    """React to every sequenced entry that was not acted upon, in order; returns how many."""
+    _pass_over(custodian)
+    with custodian.database.reading() as db:
+        query = (
+            select(LedgerEvent.position)
+            .where(LedgerEvent.acted.is_(False), LedgerEvent.index.is_not(None))
+            .order_by(LedgerEvent.index)
+            .limit(BATCH)
+        )
+        positions = db.scalars(query).all()
+    return sum(custodian.guarded(_react, position) for position in positions)
+
+
+def _pass_over(custodian: Custodian) -> None:
+    """Mark entries that ask for nothing, all in one statement."""
+    with custodian.database.transaction() as db:
+        db.execute(
+            update(LedgerEvent)
+            .where(
+                LedgerEvent.acted.is_(False),
+                LedgerEvent.index.is_not(None),
+                LedgerEvent.type.not_in(REACTIONS),
+            )
+            .values(acted=True)
+        )
+
+
+def _react(custodian: Custodian, position: int) -> None:
+    with custodian.database.transaction() as db:
+        row = db.get(LedgerEvent, position, with_for_update=True)
+        if row is None or row.acted:
+            return
+        reaction = REACTIONS.get(row.type)
+        if reaction is not None:
+            reaction(custodian, db, Entries(db, custodian.keys).one(row))
+        row.acted = True

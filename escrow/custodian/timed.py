@@ -1,0 +1,254 @@
+"""What happens because time has passed: ready, expired, paused, destroyed, verified anew."""
+
+from collections.abc import Callable
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from escrow.account.models import Account
+from escrow.custodian import deposits
+from escrow.custodian.entries import Entries
+from escrow.custodian.letters import tell_contacts, tell_customer
+from escrow.custodian.service import Custodian
+from escrow.custodian.shares import Refusal, checked_manifest, open_share
+from escrow.db import changed
+from escrow.deposit.models import Blob, CustodyRow, Deposit
+from escrow.ledger.append import append
+from escrow.recovery import machine
+from escrow.recovery.flow import end, swap_state, times_of
+from escrow.recovery.models import Recovery, RecoverySession, ReleaseRow
+
+BATCH = 100
+
+
+def act(custodian: Custodian) -> int:
+    """Do everything that is due; returns how much was done."""
+    return sum(
+        step(custodian) for step in (make_ready, expire, wipe_sessions, pause, destroy, verify)
+    )
+
+
+def _each(
+    custodian: Custodian,
+    query: Callable[[], object],
+    do: Callable[[Session, str], bool],
+) -> int:
+    """Run `do` for every identifier that the query finds, each in a transaction of its own."""
+    with custodian.database.reading() as db:
+        found = list(db.scalars(query()))  # type: ignore[call-overload]
+    done = 0
+    for identifier in found:
+        with custodian.database.transaction() as db:
+            done += do(db, identifier)
+    return done
+
+
+def make_ready(custodian: Custodian) -> int:
+    """Say `ready` for recoveries whose wait is over, counted from the sequenced `noticed`."""
+    now = custodian.clock.now()
+
+    def do(db: Session, recovery: str) -> bool:
+        row = db.get(Recovery, recovery, with_for_update=True)
+        if row is None or row.state != "waiting":
+            return False
+        entries = Entries(db, custodian.keys).of_recovery(recovery)
+        noticed = [entry for entry in entries if entry.event.type == "recovery noticed"]
+        if not noticed or now < noticed[-1].at + noticed[-1].event.data["wait_seconds"]:
+            return False
+        if not swap_state(db, row, "ready", ready_at=now):
+            return False
+        _say(custodian, db, row, "ready")
+        return True
+
+    def due() -> object:
+        return select(Recovery.id).where(
+            Recovery.state == "waiting",
+            Recovery.noticed_at.is_not(None),
+            Recovery.noticed_at + Recovery.wait_seconds <= now,
+        )
+
+    return _each(custodian, due, do)
+
+
+def expire(custodian: Custodian) -> int:
+    """Say `expired` for recoveries that nobody finished."""
+    now = custodian.clock.now()
+
+    def do(db: Session, recovery: str) -> bool:
+        row = db.get(Recovery, recovery, with_for_update=True)
+        if row is None or row.state not in machine.states_before("expire"):
+            return False
+        at = times_of(row).expires_at
+        if at is None or now < at:
+            return False
+        end(db, row, "expire", now)
+        _say(custodian, db, row, "expired")
+        return True
+
+    def due() -> object:
+        return select(Recovery.id).where(
+            or_(
+                (Recovery.state == "opened")
+                & (Recovery.opened_at <= now - machine.OPENED_EXPIRES_SECONDS),
+                Recovery.state.in_(("ready", "collecting"))
+                & (Recovery.ready_at <= now - machine.READY_EXPIRES_SECONDS),
+            )
+        )
+
+    return _each(custodian, due, do)
+
+
+def _say(custodian: Custodian, db: Session, row: Recovery, what: str) -> None:
+    append(
+        db,
+        custodian.author,
+        f"recovery {what}",
+        account=row.account,
+        deposit=row.deposit,
+        recovery=row.id,
+    )
+
+
+def wipe_sessions(custodian: Custodian) -> int:
+    """Delete the sealed bytes of sessions that are void or over an hour old."""
+    now = custodian.clock.now()
+    with custodian.database.transaction() as db:
+        over = select(RecoverySession.id).where(
+            or_(RecoverySession.expires_at <= now, RecoverySession.voided_at.is_not(None))
+        )
+        statement = (
+            update(ReleaseRow)
+            .where(ReleaseRow.sealed.is_not(None), ReleaseRow.session.in_(over))
+            .values(sealed=None)
+        )
+        return changed(db, statement)
+
+
+def pause(custodian: Custodian) -> int:
+    """Pause invitations that nobody fetched for 14 days, and tell the customer."""
+    now = custodian.clock.now()
+
+    def do(db: Session, custody: str) -> bool:
+        row = db.get(CustodyRow, custody, with_for_update=True)
+        if row is None or row.state != "invited" or row.paused or (row.invited_until or now) > now:
+            return False
+        row.paused = True
+        append(
+            db,
+            custodian.author,
+            "custody paused",
+            account=row.account,
+            deposit=row.deposit,
+            custody=row.id,
+        )
+        return True
+
+    def due() -> object:
+        return select(CustodyRow.id).where(
+            CustodyRow.role == "contact",
+            CustodyRow.state == "invited",
+            CustodyRow.paused.is_(False),
+            CustodyRow.invited_until <= now,
+        )
+
+    return _each(custodian, due, do)
+
+
+def destroy(custodian: Custodian) -> int:
+    """Destroy what was scheduled to close, unless a recovery is under way."""
+    now = custodian.clock.now()
+
+    def do(db: Session, deposit: str) -> bool:
+        row = db.get(Deposit, deposit, with_for_update=True)
+        if row is None or row.state != "closing" or (row.closing_at or now + 1) > now:
+            return False
+        query = select(Recovery.id).where(Recovery.deposit == deposit, Recovery.ended_at.is_(None))
+        if db.scalars(query).first() is not None:
+            return False
+        _destroy_one(custodian, db, row)
+        return True
+
+    def due() -> object:
+        open_recovery = select(Recovery.deposit).where(Recovery.ended_at.is_(None))
+        return (
+            select(Deposit.id)
+            .where(
+                Deposit.state == "closing",
+                Deposit.closing_at <= now,
+                Deposit.id.not_in(open_recovery),
+            )
+            .limit(BATCH)
+        )
+
+    return _each(custodian, due, do) + _close_accounts(custodian)
+
+
+def _destroy_one(custodian: Custodian, db: Session, row: Deposit) -> None:
+    tell_customer(custodian, db, row, "deposit_destroyed")
+    tell_contacts(custodian, db, row, "deposit_destroyed_contact")
+    row.state = "closed"
+    row.closing_at = None
+    db.execute(delete(Blob).where(Blob.deposit == row.id))
+    db.execute(
+        update(CustodyRow)
+        .where(CustodyRow.deposit == row.id, CustodyRow.role == "provider")
+        .values(state="destroyed")
+    )
+    append(
+        db,
+        custodian.author,
+        "deposit destroyed",
+        {"reason": "closed"},
+        account=row.account,
+        deposit=row.id,
+        event_id=custodian.once("deposit destroyed", row.id),
+    )
+
+
+def _close_accounts(custodian: Custodian) -> int:
+    now = custodian.clock.now()
+    with custodian.database.transaction() as db:
+        busy = select(Deposit.account).where(Deposit.state != "closed")
+        statement = (
+            update(Account)
+            .where(Account.state == "closing", Account.closing_at <= now, Account.id.not_in(busy))
+            .values(state="closed")
+        )
+        return changed(db, statement)
+
+
+def verify(custodian: Custodian) -> int:
+    """Open every stored share daily and compare; attest every 30 days; a failure at once."""
+    now = custodian.clock.now()
+
+    def do(db: Session, custody: str) -> bool:
+        row = db.get(CustodyRow, custody, with_for_update=True)
+        deposit = db.get(Deposit, row.deposit) if row else None
+        if row is None or deposit is None or row.state != "held":
+            return False
+        row.verified_at = now
+        try:
+            share = open_share(db, custodian.keys, checked_manifest(deposit, deposit.manifest_hash))
+        except Refusal as refusal:
+            custodian.alarm("provider share fails", deposit=deposit.id, reason=refusal.reason)
+            row.state = "rejected"
+            deposits.say(custodian, db, row, "rejected", reason=refusal.reason)
+            tell_customer(custodian, db, deposit, "custody_rejected", {"reason": refusal.reason})
+            return True
+        if now - (row.last_share_at or 0) >= deposits.ATTEST_SECONDS:
+            deposits.attest(custodian, db, row, share)
+        return True
+
+    def due() -> object:
+        return (
+            select(CustodyRow.id)
+            .where(
+                CustodyRow.role == "provider",
+                CustodyRow.state == "held",
+                CustodyRow.verified_at <= now - deposits.VERIFY_SECONDS,
+            )
+            .order_by(CustodyRow.verified_at)
+            .limit(BATCH)
+        )
+
+    return _each(custodian, due, do)

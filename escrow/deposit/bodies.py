@@ -1,0 +1,209 @@
+"""Bodies of the deposits' part of the API, in and out."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from escrow.api import (
+    Address,
+    Base64,
+    Body,
+    Hash,
+    Identifier,
+    Integer,
+    Query,
+    Seconds,
+    Signature,
+    Text,
+)
+from escrow.protocol import envelope, invitation, manifest, seal, slip39, wrap
+
+Reason = Annotated[str, Text(200)]
+Manifest = Annotated[bytes, Base64(manifest.MAX_LENGTH_BYTES, 2)]
+Envelope = Annotated[bytes, Base64(envelope.MAX_ENVELOPE_LENGTH_BYTES, 1)]
+Sealed = Annotated[bytes, Base64(seal.MAX_SEALED_LENGTH_BYTES, 1)]
+Cursor = Annotated[str, Field(max_length=80, pattern=r"^[0-9]{1,16}-[0-9a-f]{32}$")]
+
+
+class ContactIn(Body):
+    """One contact of a new deposit."""
+
+    custody: Identifier
+    invitation: Annotated[bytes, Base64(invitation.MAX_SEALED_LENGTH_BYTES, 1)]
+    fetch_sha256: Hash
+    name: Annotated[str, Text(80, 1)]
+    address: Address
+    nonce: Annotated[bytes, Base64.exactly(16)]
+
+
+class DepositIn(Body):
+    """A new deposit: everything in one request."""
+
+    manifest: Manifest
+    manifest_signature: Signature
+    envelope: Envelope
+    provider_share: Sealed
+    contacts: Annotated[list[ContactIn], Field(max_length=slip39.MAX_CONTACTS)]
+
+
+class CloseIn(Body):
+    """Why a deposit is closed; the reason stands in the ledger."""
+
+    reason: Reason
+
+
+class TokenIn(Body):
+    """The fetch token of an invitation."""
+
+    token: Hash
+
+
+class AttestationIn(Body):
+    """A custodian's proof of possession."""
+
+    means: Literal["share", "check"]
+    checkpoint_hash: Hash
+    time: Seconds
+    signature: Signature
+
+
+class PhraseIn(Body):
+    """The phrase that a contact will see in every mail."""
+
+    phrase: Annotated[str, Text(80, 1)]
+
+
+class WrapIn(Body):
+    """A passkey-wrapped copy."""
+
+    credential_id: Annotated[bytes, Base64(1023, 16)]
+    data: Annotated[bytes, Base64(wrap.MAX_LENGTH_BYTES, 28)]
+
+
+class AfterQuery(Query):
+    """Entries after this index."""
+
+    after: Annotated[int, Field(ge=-1, le=2**53 - 1)] = -1
+
+
+class CursorQuery(Query):
+    """Deposits after the `next` of the page before."""
+
+    after: Cursor | None = None
+
+
+class CustodyOut(Body):
+    """One custodian of a deposit, as its customer sees it."""
+
+    custody: Identifier
+    role: str
+    state: str
+    name: str | None
+    address: str | None
+    invited_until: Seconds | None
+    fetched_at: Seconds | None
+    paused: bool
+    last_share_at: Seconds | None
+    last_check_at: Seconds | None
+
+
+class DepositLine(Body):
+    """One deposit in a list."""
+
+    deposit: Identifier
+    account: Identifier
+    label: str
+    kind: str
+    state: str
+    created_at: Seconds
+    replaces: Identifier | None
+    closing_at: Seconds | None
+
+
+class DepositList(Body):
+    """A page of deposits."""
+
+    deposits: list[DepositLine]
+    next: str | None
+
+
+class DepositOut(DepositLine):
+    """One deposit with everything that its customer may see."""
+
+    manifest: Manifest
+    manifest_signature: Signature
+    envelope: Envelope | None
+    custodies: list[CustodyOut]
+    recovery: Identifier | None
+
+
+class EntryOut(Body):
+    """One entry of the ledger."""
+
+    index: Integer
+    author: str
+    nonce: Hash
+    event: Annotated[bytes, Base64(8192)]
+
+
+class EntryList(Body):
+    """A page of entries."""
+
+    events: list[EntryOut]
+    next: Integer | None
+
+
+class UntilOut(Body):
+    """When something will be destroyed."""
+
+    until: Seconds
+
+
+class InvitationOut(Body):
+    """A sealed invitation."""
+
+    invitation: Annotated[bytes, Base64(invitation.MAX_SEALED_LENGTH_BYTES)]
+
+
+class StateOut(Body):
+    """The state of a custody."""
+
+    state: str
+
+
+class WrapOut(Body):
+    """A passkey-wrapped copy."""
+
+    part: str
+    credential_id: Annotated[bytes, Base64(1023)]
+    data: Annotated[bytes, Base64(wrap.MAX_LENGTH_BYTES)]
+
+
+class RunningRecovery(Body):
+    """The recovery of a deposit that is under way."""
+
+    recovery: Identifier
+    state: str
+    session: Identifier | None
+
+
+class ProviderOut(Body):
+    """Whom to call."""
+
+    name: str
+    phone: str
+
+
+class PublicCustody(Body):
+    """What everybody may read who knows a custody's identifier."""
+
+    custody: Identifier
+    deposit: Identifier
+    role: str
+    state: str
+    paused: bool
+    manifest: Manifest
+    manifest_signature: Signature
+    wraps: list[WrapOut]
+    recovery: RunningRecovery | None
+    provider: ProviderOut

@@ -1,0 +1,244 @@
+"""The API of recoveries, their sessions, calls and releases."""
+
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from escrow.account import auth
+from escrow.api import CONTACT, SESSION, api_blueprint
+from escrow.context import Web, web
+from escrow.deposit import contact
+from escrow.deposit.custodies import find_custody
+from escrow.deposit.models import CustodyRow
+from escrow.errors import NotFound
+from escrow.mail import tokens
+from escrow.recovery import bodies, calls, flow, views
+from escrow.recovery.models import Recovery, RecoverySession
+
+blueprint = api_blueprint("recovery")
+BOTH = SESSION + CONTACT
+
+
+def _customers(db: Session, recovery: str, *, step_up: bool = False) -> Recovery:
+    """Return a recovery of the signed-in customer; raises NotFound and what `require` raises."""
+    actor = auth.require(db, step_up=step_up)
+    row = flow.find_recovery(db, recovery)
+    if row.account != actor.account:
+        raise NotFound
+    return row
+
+
+def _contacts(
+    db: Session, context: Web, recovery: str, custody: str | None = None
+) -> tuple[Recovery, CustodyRow]:
+    """Return a recovery and the contact of its deposit who signed the request."""
+    signer = contact.signer(db, context, custody)
+    row = flow.find_recovery(db, recovery)
+    if row.deposit != signer.deposit:
+        raise NotFound
+    return row, signer
+
+
+def _anyones(db: Session, context: Web, recovery: str) -> Recovery:
+    if contact.is_signed():
+        return _contacts(db, context, recovery)[0]
+    return _customers(db, recovery)
+
+
+@blueprint.put("/recoveries/<id:recovery>")
+@blueprint.input(bodies.RecoveryIn)
+@blueprint.output(bodies.RecoveryOut, 201)
+@blueprint.doc(security=SESSION, responses={200: "The same recovery was opened before.", 409: ""})
+def put_recovery(recovery: str, json_data: bodies.RecoveryIn) -> Any:
+    """Open a recovery: everybody is told, the waiting time begins when their mail is taken."""
+    context = web()
+    said = (json_data.deposit, json_data.reason)
+    try:
+        return _open(context, recovery, said)
+    except IntegrityError:  # two at the same moment
+        return _open(context, recovery, said)
+
+
+def _open(context: Web, recovery: str, said: tuple[str, str]) -> Any:
+    with context.database.transaction() as db:
+        actor = auth.require(db)
+        if db.get(Recovery, recovery) is None:
+            auth.require(db, step_up=True)
+        row, made = flow.open_recovery(db, context, str(actor.account), recovery, said)
+        return views.recovery_document(context, row), 201 if made else 200
+
+
+@blueprint.get("/recoveries/<id:recovery>")
+@blueprint.output(bodies.RecoveryOut)
+@blueprint.doc(security=BOTH, responses=[404])
+def get_recovery(recovery: str) -> Any:
+    """Show a recovery to its customer or to a contact of its deposit."""
+    context = web()
+    with context.database.reading() as db:
+        return views.recovery_document(context, _anyones(db, context, recovery))
+
+
+@blueprint.post("/recoveries/<id:recovery>/veto")
+@blueprint.input(bodies.VetoIn)
+@blueprint.output(bodies.RecoveryOut)
+@blueprint.doc(security=BOTH, responses=[404, 409])
+def veto(recovery: str, json_data: bodies.VetoIn) -> Any:
+    """Stop a recovery: from a session, a contact's signed request, or a mail link's token."""
+    context = web()
+    with context.database.transaction() as db:
+        row, custody = _who_stops(db, context, recovery, json_data.token)
+        return views.recovery_document(context, flow.veto(db, context, row, custody))
+
+
+def _who_stops(
+    db: Session, context: Web, recovery: str, token: str | None
+) -> tuple[Recovery, CustodyRow | None]:
+    if token is not None:
+        found = tokens.peek(db, context.keys, context.clock.now(), "veto", token)
+        if found.recovery != recovery:
+            raise NotFound
+        custody = find_custody(db, found.custody) if found.custody else None
+        return flow.find_recovery(db, recovery), custody
+    if contact.is_signed():
+        return _contacts(db, context, recovery)
+    return _customers(db, recovery), None
+
+
+@blueprint.post("/recoveries/<id:recovery>/complete")
+@blueprint.input(bodies.CompleteIn)
+@blueprint.output(bodies.RecoveryOut)
+@blueprint.doc(security=SESSION, responses=[404, 409])
+def complete(recovery: str, json_data: bodies.CompleteIn) -> Any:
+    """Say with the owner key, which only the recovered key gives, that it worked."""
+    context = web()
+    with context.database.transaction() as db:
+        row = _customers(db, recovery)
+        row = flow.complete(db, context, row, json_data.time, json_data.signature)
+        return views.recovery_document(context, row)
+
+
+@blueprint.put("/recoveries/<id:recovery>/sessions/<id:session>")
+@blueprint.input(bodies.SessionIn)
+@blueprint.output(bodies.SessionOut)
+@blueprint.doc(security=SESSION, responses=[404, 409])
+def begin(recovery: str, session: str, json_data: bodies.SessionIn) -> Any:
+    """Begin collecting with a fresh public key; earlier sessions are void for ever."""
+    context = web()
+    try:
+        return _begin(context, recovery, session, json_data.public_key)
+    except IntegrityError:  # the same identifier at the same moment
+        return _begin(context, recovery, session, json_data.public_key)
+
+
+def _begin(context: Web, recovery: str, session: str, public_key: bytes) -> Any:
+    with context.database.transaction() as db:
+        row = _customers(db, recovery)
+        if db.get(RecoverySession, session) is None:
+            auth.require(db, step_up=True)
+        made, _ = flow.begin(db, context, row, session, public_key)
+        return views.session_document(db, context, row, made, is_customer=True)
+
+
+@blueprint.get("/recoveries/<id:recovery>/sessions/<id:session>")
+@blueprint.output(bodies.SessionOut)
+@blueprint.doc(security=BOTH, responses=[404])
+def get_session(recovery: str, session: str) -> Any:
+    """Show a session: its calls, and the releases that stand in a signed checkpoint."""
+    context = web()
+    with context.database.reading() as db:
+        row = _anyones(db, context, recovery)
+        found = calls.find_session(db, row, session)
+        customer = not contact.is_signed()
+        return views.session_document(db, context, row, found, is_customer=customer)
+
+
+_CALL = "/recoveries/<id:recovery>/sessions/<id:session>/calls/<id:call>"
+
+
+@blueprint.put(_CALL)
+@blueprint.input(bodies.CallIn)
+@blueprint.output(bodies.CallOut)
+@blueprint.doc(security=SESSION, responses=[404, 409, 410])
+def put_call(recovery: str, session: str, call: str, json_data: bodies.CallIn) -> Any:
+    """Start a call with a contact by publishing its commitment."""
+    context = web()
+    said = (json_data.custody, json_data.commitment)
+    try:
+        return _put_call(context, recovery, session, call, said)
+    except IntegrityError:  # the same identifier at the same moment
+        return _put_call(context, recovery, session, call, said)
+
+
+def _put_call(context: Web, recovery: str, session: str, call: str, said: tuple[str, bytes]) -> Any:
+    with context.database.transaction() as db:
+        row = _customers(db, recovery)
+        found = calls.current_session(db, row, session, context.clock.now(), lock=True)
+        return views.call_document(calls.put_call(db, context, found, call, said))
+
+
+@blueprint.get(_CALL)
+@blueprint.output(bodies.CallOut)
+@blueprint.doc(security=BOTH, responses=[404])
+def get_call(recovery: str, session: str, call: str) -> Any:
+    """Show a call."""
+    context = web()
+    with context.database.reading() as db:
+        row = _anyones(db, context, recovery)
+        found = calls.find_session(db, row, session)
+        return views.call_document(calls.find_call(db, found.id, call))
+
+
+@blueprint.post(f"{_CALL}/nonce")
+@blueprint.input(bodies.NonceIn)
+@blueprint.output(bodies.CallOut)
+@blueprint.doc(security=CONTACT, responses=[404, 409, 410])
+def put_nonce(recovery: str, session: str, call: str, json_data: bodies.NonceIn) -> Any:
+    """Answer a call's commitment with the contact's own randomness, once."""
+    context = web()
+    with context.database.transaction() as db:
+        row, signer = _contacts(db, context, recovery)
+        found = calls.current_session(db, row, session, context.clock.now())
+        answered = calls.find_call(db, found.id, call)
+        said = (json_data.commitment, json_data.nonce, json_data.signature)
+        return views.call_document(calls.put_nonce(db, answered, signer, said))
+
+
+@blueprint.post(f"{_CALL}/reveal")
+@blueprint.input(bodies.RevealIn)
+@blueprint.output(bodies.CallOut)
+@blueprint.doc(security=SESSION, responses=[404, 409, 410])
+def reveal(recovery: str, session: str, call: str, json_data: bodies.RevealIn) -> Any:
+    """Reveal what the commitment hid, after the contact's answer."""
+    context = web()
+    with context.database.transaction() as db:
+        row = _customers(db, recovery)
+        found = calls.current_session(db, row, session, context.clock.now())
+        revealed = calls.find_call(db, found.id, call)
+        return views.call_document(
+            calls.reveal(db, row, revealed, json_data.public_key, json_data.random)
+        )
+
+
+@blueprint.put("/recoveries/<id:recovery>/sessions/<id:session>/releases/<id:custody>")
+@blueprint.input(bodies.ReleaseIn)
+@blueprint.output(bodies.ReleaseState)
+@blueprint.doc(security=CONTACT, responses=[404, 409, 410])
+def put_release(recovery: str, session: str, custody: str, json_data: bodies.ReleaseIn) -> Any:
+    """Hand a contact's share, sealed, to this session."""
+    context = web()
+    said = (json_data.sealed, json_data.signature, json_data.time)
+    try:
+        return _put_release(context, recovery, session, custody, said)
+    except IntegrityError:  # two at the same moment
+        return _put_release(context, recovery, session, custody, said)
+
+
+def _put_release(
+    context: Web, recovery: str, session: str, custody: str, said: tuple[bytes, bytes, int]
+) -> Any:
+    with context.database.transaction() as db:
+        row, signer = _contacts(db, context, recovery, custody)
+        found = calls.current_session(db, row, session, context.clock.now(), lock=True)
+        made = calls.put_release(db, context, row, found, signer, said)
+        return {"state": made.state}
