@@ -10,6 +10,7 @@ files are old. Both are refused. What a crash left is completed.
 """
 
 import logging
+from dataclasses import dataclass
 
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
@@ -60,27 +61,30 @@ def take_up(database: Database, keys: CustodianKeys, outside: Outside) -> None:
 
     Raises DatabaseBehind, OutsideBehind, OutsideDamaged or LedgerDamaged; nothing is changed then.
     """
-    behind, has_row, nodes_hold = check(database, keys, outside)
-    if not nodes_hold:
+    undone = check(database, keys, outside)
+    if not undone.nodes_hold:
         _log.critical("nodes of the ledger's tree were damaged and are made anew")
         rebuild_nodes(database, outside)
-    if not has_row and outside.size:
+    if not undone.has_row and outside.size:
         with database.transaction() as db:
             store(db, keys, outside)
-    if behind:
-        lines = tuple(line for entry in behind if (line := line_of(entry.event)) is not None)
-        leaves = tuple(entry.leaf_hash for entry in behind)
-        publish(database, keys, outside, Batch(leaves, lines, behind[-1].at))
+    if entries := undone.entries:
+        lines = tuple(line for entry in entries if (line := line_of(entry.event)) is not None)
+        leaves = tuple(entry.leaf_hash for entry in entries)
+        publish(database, keys, outside, Batch(leaves, lines, entries[-1].at))
 
 
-def check(
-    database: Database, keys: CustodianKeys, outside: Outside
-) -> tuple[list[Entry], bool, bool]:
-    """Check without changing anything, as `take_up` does.
+@dataclass(frozen=True)
+class Undone:
+    """What a crash left: entries that are not outside yet, no checkpoint row, wrong nodes."""
 
-    Returns the entries that are not outside yet, whether the outside checkpoint stands in the
-    database, and whether the stored nodes of the tree are right.
-    """
+    entries: list[Entry]
+    has_row: bool
+    nodes_hold: bool
+
+
+def check(database: Database, keys: CustodianKeys, outside: Outside) -> Undone:
+    """Check as `take_up` does, and change nothing."""
     outside.reload()
     if outside.checkpoint.origin != keys.origin:
         raise OutsideDamaged(f"The files in {outside.directory} are of another ledger.")
@@ -96,7 +100,7 @@ def check(
         newest = newest_checkpoint(db)
         has_row = newest is not None and newest.size == outside.size
         nodes_hold = _nodes_hold(db, outside)
-    return behind, has_row, nodes_hold
+    return Undone(behind, has_row, nodes_hold)
 
 
 def _size(db: Session) -> int:
