@@ -1,0 +1,278 @@
+"""Sending what is in the outbox: claim, talk to the mail server, settle.
+
+No transaction is open while SMTP is spoken. If we crash after the claim, the mail is due again when
+the claim is over; if we crash after the server's answer, it is sent a second time, with the same
+Message-ID. A temporary refusal is tried again, at first after a minute, later every six hours; a
+final one (5xx for this recipient) or 48 hours without success settle the mail as refused.
+"""
+
+import json
+import logging
+import smtplib
+import ssl
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from escrow.clock import Clock
+from escrow.config import Settings
+from escrow.db import Database
+from escrow.mail import letter, outbox
+from escrow.mail.models import Outbox
+from escrow.webkeys import ForgedRow, WebKeys
+
+BATCH = 50
+CLAIM_SECONDS = 1800  # longer than a batch at the slowest server takes
+TIMEOUT_SECONDS = 30
+GIVE_UP_SECONDS = 48 * 3600
+RETRY_SECONDS = (60, 120, 300, 600, 1800, 3600, 2 * 3600, 4 * 3600, 6 * 3600)
+_log = logging.getLogger(__name__)
+
+
+class Transport(Protocol):
+    """Where mails go: the next mail server, or the demo's folder."""
+
+    def send(self, mail: EmailMessage) -> "Answer":
+        """Hand over one mail."""
+        ...
+
+    def close(self) -> None:
+        """End the conversation."""
+        ...
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the next server said: `outcome` is sent, refused or later."""
+
+    outcome: str
+    code: str
+
+
+@dataclass(frozen=True)
+class _Due:
+    id: str
+    message: str
+    created_at: int
+    attempts: int
+    recipient: str = field(repr=False)
+    locale: str
+    contents: dict[str, str] = field(repr=False)
+
+
+class Sender:
+    """Sends what is due. The custodian runs it; it needs the web tier's column key only."""
+
+    def __init__(self, settings: Settings, database: Database, keys: WebKeys, clock: Clock) -> None:
+        self.settings = settings
+        self.database = database
+        self.keys = keys
+        self.clock = clock
+
+    def run_once(self) -> int:
+        """Try every mail that is due, at most 50; returns how many were tried."""
+        claimed = self._claim()
+        if not claimed:
+            return 0
+        transport = self._transport()
+        try:
+            for due in claimed:
+                self._settle(due, transport.send(self._mail(due)))
+        finally:
+            transport.close()
+        return len(claimed)
+
+    def _transport(self) -> Transport:
+        if self.settings.smtp_host:
+            return Smtp(self.settings)
+        return Folder(mailbox_of(self.settings))
+
+    def _mail(self, due: _Due) -> EmailMessage:
+        subject, text = letter.write(self.settings, due.message, due.locale, due.contents)
+        return letter.compose(self.settings, due.id, due.recipient, subject, text, due.created_at)
+
+    def _claim(self) -> list[_Due]:
+        """Take what is due; nobody else takes it until the claim is over."""
+        now = self.clock.now()
+        with self.database.transaction() as db:
+            query = (
+                select(Outbox)
+                .where(Outbox.state == "queued", Outbox.next_at <= now)
+                .order_by(Outbox.next_at, Outbox.id)
+                .limit(BATCH)
+                .with_for_update(skip_locked=True)
+            )
+            claimed = []
+            for row in db.scalars(query).all():
+                row.attempts += 1
+                row.next_at = now + CLAIM_SECONDS
+                due = self._open(row)
+                if due is not None:
+                    claimed.append(due)
+            return claimed
+
+    def _open(self, row: Outbox) -> _Due | None:
+        """Decrypt a row; one that was forged or moved is refused and never sent."""
+        owner = outbox.owner_of(row.account, row.custody)
+        try:
+            recipient = self.keys.decrypt(outbox.RECIPIENT, row.id, owner, row.recipient or b"")
+            if self.keys.lookup(recipient) != row.address_hash:
+                raise ForgedRow
+            text = self.keys.decrypt(outbox.CONTENTS, row.id, owner, row.contents or b"")
+        except ForgedRow:
+            _log.error("a mail in the outbox was changed from outside", extra={"mail": row.id})
+            settle(row, Answer("refused", "forged"), self.clock.now())
+            return None
+        document = json.loads(text)
+        return _Due(
+            row.id,
+            row.message,
+            row.created_at,
+            row.attempts,
+            recipient,
+            document["locale"],
+            document["contents"],
+        )
+
+    def _settle(self, due: _Due, answer: Answer) -> None:
+        now = self.clock.now()
+        with self.database.transaction() as db:
+            row = db.get(Outbox, due.id, with_for_update=True)
+            if row is None or row.state != "queued":
+                return
+            if answer.outcome == "later" and now - row.created_at < GIVE_UP_SECONDS:
+                row.next_at = now + RETRY_SECONDS[min(row.attempts, len(RETRY_SECONDS)) - 1]
+                row.answer = answer.code
+            else:
+                settle(row, answer, now)
+        _log.info(
+            "mail",
+            extra={
+                "mail": due.id,
+                "message_name": due.message,
+                "outcome": answer.outcome,
+                "answer": answer.code,
+                "attempts": due.attempts,
+            },
+        )
+
+
+def settle(row: Outbox, answer: Answer, now: int) -> None:
+    """Note the end of a mail and delete recipient and contents."""
+    row.state = "sent" if answer.outcome == "sent" else "refused"
+    row.answer = answer.code
+    row.settled_at = now
+    row.recipient = None
+    row.contents = None
+
+
+def erase_void(db: Session, now: int) -> None:
+    """Delete what unsent mails to unknown addresses contain, an hour after they were made."""
+    db.execute(
+        update(Outbox)
+        .where(Outbox.state == "void", Outbox.created_at <= now - 3600)
+        .where(Outbox.recipient.is_not(None))
+        .values(recipient=None, contents=None)
+    )
+
+
+class Smtp:
+    """One conversation with the next mail server, with the settings' kind of TLS."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._server: smtplib.SMTP | None = None
+        self._is_away = False
+
+    def send(self, mail: EmailMessage) -> Answer:
+        """Hand over one mail; a server that is away or misconfigured means later."""
+        if self._is_away:
+            return Answer("later", "connection")
+        try:
+            server = self._connection()
+            server.send_message(mail)
+        except smtplib.SMTPRecipientsRefused as error:
+            code = next(iter(error.recipients.values()))[0]
+            return self._refused(code)
+        except smtplib.SMTPDataError as error:
+            return self._refused(error.smtp_code)
+        except smtplib.SMTPResponseException as error:  # greeting, sign-in, sender: our own fault
+            self._drop()
+            return Answer("later", str(error.smtp_code))
+        except (OSError, smtplib.SMTPException) as error:
+            self._drop()
+            self._is_away = not isinstance(error, smtplib.SMTPServerDisconnected)
+            return Answer("later", "connection")
+        return Answer("sent", "250")
+
+    def _refused(self, code: int) -> Answer:
+        if self._server is not None:
+            try:
+                self._server.rset()
+            except (OSError, smtplib.SMTPException):
+                self._drop()
+        return Answer("refused" if 500 <= code < 600 else "later", str(code))
+
+    def _connection(self) -> smtplib.SMTP:
+        if self._server is None:
+            self._server = self._connect()
+        return self._server
+
+    def _connect(self) -> smtplib.SMTP:
+        settings = self.settings
+        context = ssl.create_default_context()
+        if settings.smtp_security == "tls":
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                settings.smtp_host, settings.smtp_port, timeout=TIMEOUT_SECONDS, context=context
+            )
+        else:
+            server = smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=TIMEOUT_SECONDS)
+            if settings.smtp_security == "starttls":
+                server.starttls(context=context)
+        if settings.smtp_user:
+            server.login(settings.smtp_user, settings.smtp_password)
+        return server
+
+    def _drop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def close(self) -> None:
+        """Say goodbye."""
+        if self._server is not None:
+            try:
+                self._server.quit()
+            except (OSError, smtplib.SMTPException):
+                self._server.close()
+            self._server = None
+
+
+class Folder:
+    """The demo's mailbox: one file a mail, readable by its owner only."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def send(self, mail: EmailMessage) -> Answer:
+        """Write one mail under its Message-ID: a repeat replaces it."""
+        name = str(mail["Message-ID"]).strip("<>").split("@", maxsplit=1)[0]
+        path = self.folder / f"{name}.eml"
+        part = self.folder / f".{name}.part"
+        part.touch(mode=0o600)
+        part.write_bytes(mail.as_bytes())
+        part.replace(path)
+        return Answer("sent", "250")
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+def mailbox_of(settings: Settings) -> Path:
+    """Return the demo mailbox's folder."""
+    return settings.data_dir / "mailbox"
