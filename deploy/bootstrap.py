@@ -399,8 +399,10 @@ def inside(*arguments: str) -> int:
 
 def run(arguments: Sequence[str]) -> NoReturn:
     """Make demo data if there is none, then become the server."""
-    command = [str(VENV_PYTHON), "-m", "escrow_cli.main", "server"]
-    values = environment()
+    command = [str(VENV_PYTHON.with_name("escrow")), "server"]
+    # A demo must not find its way to a real installation's settings or database.
+    real = {"ESCROW_CONFIG", "ESCROW_DATABASE_URL"}
+    values = {name: value for name, value in environment().items() if name not in real}
     os.chdir(str(ROOT))
     if not DATA.exists():
         # Made beside and renamed: an interrupted init leaves nothing that looks finished.
