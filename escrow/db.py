@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from sqlalchemy import (
     BigInteger,
+    Connection,
     CursorResult,
     Engine,
     Executable,
@@ -29,6 +30,7 @@ from sqlalchemy.pool import NullPool
 from escrow.errors import Unavailable
 
 BUSY_TIMEOUT_MILLISECONDS = 5000
+_MIGRATION_LOCK = 0x657363726F77
 WAKE_CHANNEL = "escrow_custodian"
 _log = logging.getLogger(__name__)
 
@@ -90,6 +92,17 @@ class Database:
                 session.connection().exec_driver_sql("BEGIN")
             yield session
             session.rollback()
+
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """Change tables in one transaction; two at once run one after the other."""
+        with _available(), self.engine.connect() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+            yield connection
+            connection.commit()
 
     def close(self) -> None:
         """Close all connections."""
