@@ -1,20 +1,24 @@
 """Fixtures for everybody: both databases, a mail server, the whole service in one process."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask.testing import FlaskClient
 
-import escrow.account.models
-import escrow.admin.models
-import escrow.deposit.models
-import escrow.ledger.models
-import escrow.mail.models
-import escrow.recovery.models  # noqa: F401 - all tables
-from escrow.db import Base, Database
+from escrow.app import EscrowApp, create_app
+from escrow.config import Settings
+from escrow.context import Web
+from escrow.db import Database
+from escrow.mail.send import Sender
+from escrow.migrations.run import upgrade
+from escrow.webkeys import WebKeys
 from tests.support import mailbox, postgres
+from tests.support.browser import PUBLIC_URL, Client
 from tests.support.clocks import FakeClock
 from tests.support.mailbox import Mailbox
+from tests.support.people import Customer, Http
 from tests.support.postgres import Postgres
 from tests.support.world import World
 
@@ -28,10 +32,15 @@ def postgres_server() -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: Postgres) -> str:
     name = postgres_server.create()
-    database = Database(postgres_server.url(name))
-    Base.metadata.create_all(database.engine)
-    database.close()
+    upgrade(postgres_server.url(name))
     return name
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "escrow.db"
+    upgrade(f"sqlite:///{path}")
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -40,15 +49,18 @@ def mail_server() -> Iterator[Mailbox]:
         yield found
 
 
+def _sqlite_copy(template: Path, directory: Path) -> str:
+    path = directory / "escrow.db"
+    shutil.copyfile(template, path)
+    return f"sqlite:///{path}"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of a fresh database with all tables, on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'escrow.db'}"
-        database = Database(url)
-        Base.metadata.create_all(database.engine)
-        database.close()
-        yield url
+        template: Path = request.getfixturevalue("sqlite_template")
+        yield _sqlite_copy(template, tmp_path)
         return
     server: Postgres = request.getfixturevalue("postgres_server")
     name = server.create(request.getfixturevalue("postgres_template"))
@@ -64,8 +76,72 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
+def sqlite_database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+    """SQLite alone, for what does not depend on the database."""
+    found = Database(_sqlite_copy(sqlite_template, tmp_path))
+    yield found
+    found.close()
+
+
+@pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, mail_server: Mailbox) -> Settings:
+    return Settings(
+        data_dir=tmp_path,
+        public_url=PUBLIC_URL,
+        provider_name="Test Telecom",
+        provider_phone="+31 20 1234567",
+        smtp_host="127.0.0.1",
+        smtp_port=mail_server.port,
+        smtp_security="none",
+        mail_from="Key recovery <recovery@recovery.test>",
+        requests_an_hour=100_000,
+    ).check()
+
+
+@pytest.fixture
+def web(settings: Settings, database: Database, clock: FakeClock) -> Web:
+    """What a request works with; the web tier alone, without a custodian."""
+    return Web(settings, database, WebKeys.generate(), clock)
+
+
+@pytest.fixture
+def app(web: Web) -> EscrowApp:
+    made = create_app(web.settings, web.database, web.keys, web.clock)
+    made.test_client_class = Client
+    return made
+
+
+@pytest.fixture
+def client(app: EscrowApp) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def smtp(web: Web, mail_server: Mailbox) -> Mailbox:
+    """The mail server, empty; what is due is sent before it is looked into."""
+    sender = Sender(web.settings, web.database, web.keys, web.clock)
+
+    def deliver() -> None:
+        while sender.run_once():
+            pass
+
+    mail_server.mails.clear()
+    mail_server.refuse.clear()
+    mail_server.deliver = deliver
+    return mail_server
+
+
+@pytest.fixture
+def customer(client: FlaskClient, clock: FakeClock, smtp: Mailbox) -> Customer:
+    """Somebody with an account, signed in and stepped up."""
+    made = Customer(Http(client, clock, PUBLIC_URL), smtp, "mira@example.org")
+    made.sign_up()
+    return made
 
 
 @pytest.fixture
