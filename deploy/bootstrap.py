@@ -399,22 +399,32 @@ def inside(*arguments: str) -> int:
 
 def run(arguments: Sequence[str]) -> NoReturn:
     """Make demo data if there is none, then become the server."""
-    command = [str(VENV_PYTHON.with_name("escrow")), "server"]
+    server = [str(VENV_PYTHON.with_name("escrow")), "server"]
     # A demo must not find its way to a real installation's settings or database.
     real = {"ESCROW_CONFIG", "ESCROW_DATABASE_URL"}
     values = {name: value for name, value in environment().items() if name not in real}
-    os.chdir(str(ROOT))
+
+    def first(verb: str, data: Path) -> None:
+        values["ESCROW_DATA_DIR"] = str(data)
+        done = subprocess.run([*server, verb, "--demo"], cwd=str(ROOT), env=values, check=False)
+        if done.returncode != 0:
+            raise SystemExit(done.returncode)
+
+    tables = sorted(path.name for path in (ROOT / "escrow/migrations/versions").glob("*.py"))
+    known = DATA / "migrations"  # which ones the demo's database has had
     if not DATA.exists():
         # Made beside and renamed: an interrupted init leaves nothing that looks finished.
         unfinished = ROOT / ".data.new"
         shutil.rmtree(str(unfinished), ignore_errors=True)
-        values["ESCROW_DATA_DIR"] = str(unfinished)
-        made = subprocess.run([*command, "init", "--demo"], env=values, check=False)
-        if made.returncode != 0:
-            raise SystemExit(made.returncode)
+        first("init", unfinished)
+        unfinished.joinpath(known.name).write_text(json.dumps(tables))
         unfinished.replace(DATA)
+    elif not known.exists() or known.read_text() != json.dumps(tables):
+        first("migrate", DATA)
+        known.write_text(json.dumps(tables))
     values["ESCROW_DATA_DIR"] = str(DATA)
-    os.execve(command[0], [*command, "run", "--demo", *arguments], values)  # noqa: S606
+    os.chdir(str(ROOT))
+    os.execve(server[0], [*server, "run", "--demo", *arguments], values)  # noqa: S606
 
 
 def lint() -> int:

@@ -223,26 +223,62 @@ def test_a_second_run_waits_for_the_first(
     assert installs == [True]
 
 
-def test_interrupted_init_leaves_nothing_that_looks_finished(
-    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def server(bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stub `escrow server`: keeps a line for each verb; `init` makes the data folder."""
+    said: list[str] = []
     data = bootstrap.ROOT / ".data"
-    monkeypatch.setattr(bootstrap, "DATA", data)
-    monkeypatch.chdir(bootstrap.ROOT)  # and back afterwards: `run` changes it
-    seen = []
 
-    def init(command: list[str], env: dict[str, str], **_: object) -> object:
+    def begin(command: list[str], env: dict[str, str], **_: object) -> object:
         folder = Path(env["ESCROW_DATA_DIR"])
-        seen.append(folder.exists())
-        folder.mkdir()
-        return subprocess.CompletedProcess(command, 1)
+        said.append(f"{command[2]} {folder.name}")
+        if command[2] == "init":
+            folder.mkdir()
+        return subprocess.CompletedProcess(command, 3 if "fails" in said[0] else 0)
 
-    monkeypatch.setattr(bootstrap.subprocess, "run", init)
-    for _ in range(2):
-        with pytest.raises(SystemExit):
-            bootstrap.run([])
-        assert not data.exists()
-    assert seen == [False, False]
+    def become(_: str, command: list[str], env: dict[str, str]) -> None:
+        assert {"ESCROW_CONFIG", "ESCROW_DATABASE_URL"}.isdisjoint(env)
+        begin(command, env)
+        raise SystemExit(0)
+
+    monkeypatch.setattr(bootstrap, "DATA", data)
+    monkeypatch.setattr(bootstrap.subprocess, "run", begin)
+    monkeypatch.setattr(bootstrap.os, "execve", become)
+    monkeypatch.setenv("ESCROW_DATABASE_URL", "postgresql://the-real-one")
+    monkeypatch.setenv("ESCROW_CONFIG", "/etc/escrow/escrow.toml")
+    monkeypatch.chdir(bootstrap.ROOT)  # and back afterwards: `run` changes it
+    return said
+
+
+def _run(bootstrap: ModuleType) -> int:
+    with pytest.raises(SystemExit) as end:
+        bootstrap.run([])
+    assert isinstance(end.value.code, int)
+    return end.value.code
+
+
+def test_demo_is_made_once_and_then_only_run(bootstrap: ModuleType, server: list[str]) -> None:
+    assert [_run(bootstrap), _run(bootstrap)] == [0, 0]
+    assert server == ["init .data.new", "run .data", "run .data"]
+
+
+def test_demo_gets_new_tables(bootstrap: ModuleType, server: list[str]) -> None:
+    _run(bootstrap)
+    versions = bootstrap.ROOT / "escrow" / "migrations" / "versions"
+    versions.mkdir(parents=True)
+    (versions / "0002_more.py").touch()
+    _run(bootstrap)
+    _run(bootstrap)
+    assert server[2:] == ["migrate .data", "run .data", "run .data"]
+
+
+def test_interrupted_init_leaves_nothing_that_looks_finished(
+    bootstrap: ModuleType, server: list[str]
+) -> None:
+    server.append("fails")
+    assert [_run(bootstrap), _run(bootstrap)] == [3, 3]
+    assert server[1:] == ["init .data.new"] * 2
+    assert not bootstrap.DATA.exists()
 
 
 def test_help_names_every_verb(bootstrap: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
