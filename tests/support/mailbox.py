@@ -2,6 +2,7 @@
 
 import email
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -58,14 +59,19 @@ def text_of(mail: EmailMessage) -> str:
     return str(body.get_content())
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def running() -> Iterator[Mailbox]:
     mailbox = Mailbox()
-    controller = Controller(mailbox, hostname="127.0.0.1", port=0, ready_timeout=30)
+    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port(), ready_timeout=30)
     controller.start()
     try:
-        assert controller.server is not None
-        mailbox.port = controller.server.sockets[0].getsockname()[1]
+        mailbox.port = controller.port
         yield mailbox
     finally:
         controller.stop()

@@ -17,6 +17,7 @@ from escrow.protocol import call as calls
 from escrow.protocol import envelope, invitation, keys, kit, note, release, seal, slip39
 from escrow.protocol import request as requests
 from escrow.protocol.encoding import b64url, b64url_decode, sha256
+from escrow.protocol.kit import Kit
 from escrow.protocol.manifest import Custody, Manifest
 from escrow.protocol.share import Payload
 from tests.support.clocks import FakeClock
@@ -51,6 +52,7 @@ class Http:
 
     client: FlaskClient
     clock: FakeClock
+    base_url: str
     token: str | None = None
     signer: tuple[str, Any] | None = None
 
@@ -61,7 +63,9 @@ class Http:
             headers["Authorization"] = f"Bearer {self.token}"
         if self.signer is not None:
             headers |= self._signed(method, path, data)
-        response = self.client.open(API + path, method=method, data=data, headers=headers)
+        response = self.client.open(
+            API + path, base_url=self.base_url, method=method, data=data, headers=headers
+        )
         return Answer(response.status_code, response.get_json(silent=True))
 
     def _signed(self, method: str, path: str, data: bytes) -> dict[str, str]:
@@ -222,7 +226,7 @@ class Deposited:
     manifest: Manifest
     signature: bytes
     payloads: list[Payload] = field(repr=False)
-    kit: kit.Kit = field(repr=False)
+    kit: Kit = field(repr=False)
     body: dict[str, Any] = field(repr=False)
     recovery_key: bytes = field(repr=False)
     secret: bytes = field(repr=False)
@@ -295,7 +299,7 @@ def make_deposit(
         "provider_share": b64url(seal.seal(payloads[-1].data, provider_key, binding)),
         "contacts": lines_out,
     }
-    piece = kit.Kit(payloads[0], manifest, signature, sealed_secret, found["host"], tuple(people))
+    piece = Kit(payloads[0], manifest, signature, sealed_secret, found["host"], tuple(people))
     return Deposited(deposit, manifest, signature, payloads, piece, body, recovery_key, secret)
 
 

@@ -4,7 +4,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+
+from tests.support.mailbox import free_port
 
 _OPTIONS = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=60"
 
@@ -25,12 +26,6 @@ def binary(name: str) -> str:
     if found is None:
         raise RuntimeError(f"{name} is missing: apt-get install postgresql")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _unprivileged() -> list[str]:
@@ -73,7 +68,7 @@ class Postgres:
 def started() -> Iterator[Postgres]:
     """Run a server of its own until the end of the block."""
     directory = Path(tempfile.mkdtemp(prefix="escrow-pg-", dir="/tmp"))
-    data, port = directory / "data", _free_port()
+    data, port = directory / "data", free_port()
     directory.chmod(0o755)
     data.mkdir(mode=0o700)
     if os.geteuid() == 0:
