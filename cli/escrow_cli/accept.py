@@ -41,7 +41,7 @@ def accept(cli: Cli, path: str) -> None:
         raise Usage(N_("The link is of another service than --host."), reason="other_host")
     invitation = _open(cli, link, _fetch(cli, link))
     card = _confirmed(cli, invitation, path)
-    _attest(cli, card, path)
+    _attest(cli, card, invitation.contact.name, path)
 
 
 def _fetch(cli: Cli, link: InvitationLink) -> bytes:
@@ -129,7 +129,7 @@ def _is_saved(path: Path, card: Card) -> bool:
     return (found.payload, found.manifest) == (card.payload, card.manifest)
 
 
-def _attest(cli: Cli, card: Card, path: str) -> None:
+def _attest(cli: Cli, card: Card, name: str, path: str) -> None:
     from escrow_cli import printing
     from escrow_cli.attesting import attest_share
     from escrow_cli.ledger import open_ledger
@@ -140,7 +140,7 @@ def _attest(cli: Cli, card: Card, path: str) -> None:
     cli.state.keep_manifest(card.manifest.deposit, card.manifest.hash)
     file = Path(path)
     paper = file.with_name(file.name.removesuffix(".escrow.json") + ".pdf")
-    printing.save_card(cli, card, paper)
+    printing.save_card(cli, card, name, paper)
     say, t = cli.terminal.say, cli.t
     say(t.gettext("Thank you. Your card: {pdf} and {file}.", pdf=paper, file=path))
     say(
