@@ -20,7 +20,7 @@ CHECK_CODE = "ESCROW_CHECK_CODE"
 def check(cli: Cli, path: str | None, share: bool) -> None:
     from escrow_cli import attesting, piece
     from escrow_cli.ledger import open_ledger, say_look
-    from escrow_cli.status import STATES
+    from escrow_cli.status import state_name
 
     if share or path:
         own = piece.of_options(cli, path)
@@ -47,8 +47,7 @@ def check(cli: Cli, path: str | None, share: bool) -> None:
         state = attesting.attest_check(cli, ledger, manifest, custody, seed)
     cli.terminal.say(
         cli.t.gettext(
-            "Thank you: your piece is there. State: {state}.",
-            state=cli.t.gettext(STATES.get(state, state)),
+            "Thank you: your piece is there. State: {state}.", state=state_name(cli.t, state)
         )
     )
     cli.terminal.document({"custody": custody, "deposit": manifest.deposit, "state": state})

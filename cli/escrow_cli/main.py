@@ -70,7 +70,8 @@ class Verbs(click.Group):
 
 def translated(command: click.Command, terminal: Terminal) -> click.Command:
     """Put a command's help texts into the person's language."""
-    command.help = terminal.t.gettext(command.help or "")
+    if command.help:
+        command.help = terminal.t.gettext(command.help)
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.help:
             parameter.help = terminal.t.gettext(parameter.help)

@@ -85,6 +85,8 @@ def _choose(cli: Cli, mail: signin.MailSession, wanted: str | None) -> dict[str,
         if answer["next"] is None:
             break
         after = {"after": answer["next"]}
+    from escrow_cli.status import state_name
+
     usable = [line for line in found if line["state"] not in {"closed", "rejected"}]
     if wanted:
         usable = [
@@ -105,7 +107,7 @@ def _choose(cli: Cli, mail: signin.MailSession, wanted: str | None) -> dict[str,
             "“{label}”, made on {date}, {state}",
             label=line["label"],
             date=cli.t.date(line["created_at"]),
-            state=line["state"],
+            state=state_name(cli.t, line["state"]),
         )
         for line in usable
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from escrow.i18n import N_
+from escrow.i18n import N_, Translator
 from escrow_cli.context import Cli, verb
 
 STATES = {
@@ -77,28 +77,26 @@ def details(cli: Cli, deposit: str) -> dict[str, Any]:
     }
 
 
-def ways_back(document: dict[str, Any], needed: int) -> int:
-    """Count the pairs of groups whose pieces are all proven."""
-    held = [c["role"] for c in document["custodies"] if c["state"] == "held"]
-    contacts = held.count("contact")
-    groups = [held.count("customer") > 0, held.count("provider") > 0]
-    groups.append(bool(needed) and contacts >= needed)
-    return {2: 1, 3: 3}.get(sum(groups), 0)
+def state_name(t: Translator, state: str) -> str:
+    """Say a state in words; an unknown one stays as it is."""
+    known = STATES.get(state)
+    return t.gettext(known) if known else state
 
 
 def _show(cli: Cli, document: dict[str, Any]) -> None:
     t, answer = cli.t, cli.terminal.answer
-    state = t.gettext(STATES.get(document["state"], document["state"]))
+    state = state_name(t, document["state"])
     answer(f"{document['label']}: {state}  ({document['deposit']})")
     for line in document["custodies"]:
-        who = line["name"] or t.gettext(ROLES[line["role"]])
-        held = t.gettext(STATES.get(line["state"], line["state"]))
+        role = ROLES[line["role"]]
+        who = line["name"] or t.gettext(role)
+        held = state_name(t, line["state"])
         answer(f"  {who}: {held}{_proven(cli, line)}")
     if document["closing_at"]:
-        answer(t.gettext("  It ends on {date}.", date=t.date(document["closing_at"])))
+        answer("  " + t.gettext("It ends on {date}.", date=t.date(document["closing_at"])))
     if document["recovery"]:
-        answer(t.gettext("  A recovery is running: {recovery}", recovery=document["recovery"]))
-        answer(t.gettext("  Was that not you? `escrow veto` stops it."))
+        answer("  " + t.gettext("A recovery is running: {recovery}", recovery=document["recovery"]))
+        answer("  " + t.gettext("Was that not you? `escrow veto` stops it."))
 
 
 def _proven(cli: Cli, line: dict[str, Any]) -> str:

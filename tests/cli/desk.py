@@ -138,4 +138,4 @@ class Desk:
             os.environ.clear()
             os.environ.update(before)
         out.flush()
-        return Answered(int(status), out.buffer.getvalue(), err.getvalue())  # type: ignore[attr-defined]
+        return Answered(int(status), out.buffer.getvalue(), err.getvalue())

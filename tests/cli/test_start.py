@@ -88,9 +88,7 @@ def test_completion(shell: str) -> None:
 
 
 def test_completion_of_bash_proposes_verbs() -> None:
-    done = _escrow(
-        _ESCROW_COMPLETE="bash_complete", COMP_WORDS="escrow rec", COMP_CWORD="1"
-    )
+    done = _escrow(_ESCROW_COMPLETE="bash_complete", COMP_WORDS="escrow rec", COMP_CWORD="1")
     assert "recover" in done.stdout
 
 

@@ -141,7 +141,8 @@ def _say(answer: object) -> str:
 
 
 def _latest_code(service: Service) -> str:
-    return "".join(c for c in service.mailbox.mails[-1].contents["code"] if c.isdigit())
+    codes = [mail.contents["code"] for mail in service.mailbox.mails if "code" in mail.contents]
+    return "".join(c for c in codes[-1] if c.isdigit())
 
 
 def _check_state_file(mira: Person, document: dict[str, object]) -> None:
