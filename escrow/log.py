@@ -70,10 +70,12 @@ def _places(traceback: Any) -> list[str]:
 
 def configure(level: int = logging.INFO) -> None:
     """Send the package's log to standard error as JSON lines, redacted."""
-    shared: list[Any] = [
+    named: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+    ]
+    shared: list[Any] = [
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _places_only,
         redact,
@@ -81,7 +83,7 @@ def configure(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[],
+            foreign_pre_chain=named,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *shared,

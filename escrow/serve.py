@@ -52,7 +52,7 @@ def serve_web(settings: Settings, target: str = "escrow.wsgi:application") -> No
         blocking_threads=THREADS,
         http=HTTPModes.http1,
         websockets=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         workers_kill_timeout=int(STOP_SECONDS) - 5,
         respawn_failed_workers=False,
     ).serve()
@@ -99,8 +99,13 @@ class Child:
     next_start: float = 0.0
 
     def start(self) -> None:
+        """Start it in a process group of its own, so that Ctrl-C reaches it once, through us."""
         self.started_at = time.monotonic()
-        self.process = subprocess.Popen(self.command, preexec_fn=end_with_parent)  # noqa: PLW1509
+        self.process = subprocess.Popen(
+            self.command,
+            process_group=0,
+            preexec_fn=end_with_parent,  # noqa: PLW1509
+        )
 
     def ended(self) -> int | None:
         """Return the exit code of a child that has ended and was not yet counted."""
@@ -126,9 +131,8 @@ class Supervisor:
 
         `on_ready` is asked ten times a second until it says True (it told the user where we are).
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         is_ready = False
         code = 0
         try:

@@ -12,6 +12,7 @@ from escrow import config, log, webkeyfile
 from escrow.clock import Clock, SystemClock
 from escrow.db import Database
 from escrow.hardening import end_with_parent, no_core_dumps
+from escrow.migrations.ready import require_ready
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -36,5 +37,6 @@ def make(clock: Clock) -> "Flask":
     log.configure()
     path = os.environ.get("ESCROW_CONFIG")
     settings = config.load(Path(path) if path else None)
+    require_ready(settings.database)
     keys = webkeyfile.load(settings.key_dir)
     return create_app(settings, Database(settings.database, pool_size=THREADS), keys, clock)

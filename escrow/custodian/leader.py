@@ -22,7 +22,7 @@ from escrow.db import WAKE_CHANNEL, Database
 POLL_SECONDS = 0.1
 LISTEN_SECONDS = 1.0
 STANDBY_SECONDS = 0.5
-ADVISORY_LOCK = 0x6573_6372_6F77  # "escrow"
+ADVISORY_LOCK = 0x6375_7374_6F64  # "custod"; migrations have another
 _log = logging.getLogger(__name__)
 
 

@@ -13,12 +13,14 @@ from escrow.custodian.service import Custodian
 from escrow.db import Database
 from escrow.hardening import lock_memory, no_core_dumps
 from escrow.mail.send import Sender
+from escrow.migrations.ready import require_ready
 
 
 def make(settings: Settings, clock: Clock, accepted_step: int = 0) -> Custodian:
     """Make the custodian of an installation; raises ConfigurationError."""
     keys = CustodianKeys.load(settings.key_dir, open_keyring(settings))
     web_keys = webkeyfile.load(settings.key_dir)
+    require_ready(settings.database)
     database = Database(settings.database)
     return Custodian(
         settings,

@@ -1,0 +1,228 @@
+"""`escrow server …`: make an installation, run its processes, look after it.
+
+Everything of the server is imported when a verb runs: the client starts without it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from escrow.config import Settings
+
+_DEMO_HELP = "Try it on this machine alone: loopback only, a mailbox page instead of mail."
+_ACCEPTED_CLOCK_SECONDS = 3600
+
+
+class WrongConfiguration(click.ClickException):
+    """The service cannot start as it is configured; the message says what to do."""
+
+    exit_code = 78
+
+    def show(self, file: Any = None) -> None:
+        """Print the sentence as the client prints errors."""
+        click.echo(f"error: {self.message}", file=file, err=True)
+
+
+@click.group("server", help="Run the service itself.")
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="ESCROW_CONFIG",
+    help="Settings (TOML). ESCROW_<NAME> in the environment overrides each.",
+)
+@click.pass_context
+def server(context: click.Context, config: Path | None) -> None:
+    """Find the settings' file; it is read by the verbs."""
+    try:
+        import sqlalchemy  # noqa: F401
+    except ImportError:
+        raise WrongConfiguration(
+            "The server is not installed: pip install 'escrow[server]'."
+        ) from None
+    if config is not None:
+        os.environ["ESCROW_CONFIG"] = str(config.absolute())
+    context.meta["escrow.config"] = config
+
+
+def _settings(*, demo: bool = False, port: int | None = None) -> Settings:
+    """Read the settings; children read the same ones from the environment."""
+    from escrow import config
+
+    given: dict[str, Any] = {}
+    if demo:
+        given["demo"] = True
+        directory = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+        os.environ.setdefault("ESCROW_DATA_DIR", str(Path(directory) / "escrow-demo"))
+        os.environ.setdefault("ESCROW_LISTEN_PORT", "8080")
+    if port is not None:
+        given["listen_port"] = port
+    if demo and "ESCROW_PUBLIC_URL" not in os.environ:
+        listen = port if port is not None else os.environ["ESCROW_LISTEN_PORT"]
+        given["public_url"] = f"http://localhost:{listen}"
+    path = click.get_current_context().find_root().meta.get("escrow.config")
+    path = path or os.environ.get("ESCROW_CONFIG")
+    return config.load(Path(path) if path else None, **given)
+
+
+def _verb(*options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], click.Command]:
+    """Declare a verb whose refusals are sentences."""
+
+    def declare(function: Callable[..., None]) -> click.Command:
+        def run(**given: Any) -> None:
+            from escrow.errors import ConfigurationError, EscrowError
+
+            try:
+                function(**given)
+            except ConfigurationError as error:
+                raise WrongConfiguration(str(error)) from None
+            except EscrowError as error:
+                raise click.ClickException(error.detail) from None
+
+        decorated: Any = run
+        for option in reversed(options):
+            decorated = option(decorated)
+        return server.command(function.__name__, help=function.__doc__)(decorated)
+
+    return declare
+
+
+_DEMO = click.option("--demo", is_flag=True, envvar="ESCROW_DEMO", help=_DEMO_HELP)
+_ACCEPT_CLOCK = click.option(
+    "--accept-clock",
+    type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]),
+    metavar="TIME",
+    help="After a step of more than 36 hours: the present time (UTC), read from another clock.",
+)
+
+
+@_verb(_DEMO)
+def init(demo: bool) -> None:
+    """Make database, keys and the first admin's sign-in link. Once."""
+    from escrow.clock import SystemClock
+    from escrow.install import install
+
+    made = install(_settings(demo=demo), SystemClock())
+    click.echo("The service is set up.")
+    click.echo(f"\nThe ledger's key, for your records:\n  {made.ledger_vkey}")
+    click.echo(f"  Its digits, as kits and cards print them: {made.ledger_digits}")
+    click.echo(f"\nThe first admin signs in here, once, within 7 days:\n  {made.admin_link}")
+    if not demo:
+        click.echo("\nNow back up the key directory, apart from the database.")
+
+
+@_verb(_DEMO)
+def run(demo: bool) -> None:
+    """Run web and custodian together, on one machine."""
+    from escrow import serve
+
+    settings = _settings(demo=demo)
+    if settings.demo:
+        settings = _on_a_free_port(settings)
+    code = serve.Supervisor(serve.children(), click.echo).run(_Announcement(settings))
+    sys.exit(code)
+
+
+def _on_a_free_port(settings: Settings) -> Settings:
+    """Move a demo to the next port when its own is busy; children learn it from the environment."""
+    from escrow import serve
+
+    port = serve.free_port(settings.listen_host, settings.listen_port)
+    os.environ["ESCROW_DEMO"] = "1"
+    os.environ["ESCROW_DATA_DIR"] = str(settings.data_dir)
+    os.environ["ESCROW_LISTEN_PORT"] = str(port)
+    if port != settings.listen_port:
+        click.echo(f"Port {settings.listen_port} is in use; taking {port}.")
+    if "ESCROW_PUBLIC_URL" not in os.environ:
+        settings = _settings(demo=True, port=port)
+        os.environ["ESCROW_PUBLIC_URL"] = settings.public_url
+    return settings
+
+
+class _Announcement:
+    """Says once where the service is, when it answers."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._next = 0.0
+
+    def __call__(self) -> bool:
+        from escrow import serve
+
+        if time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + 0.3
+        if not serve.answers(self._settings.listen_host, self._settings.listen_port):
+            return False
+        click.echo(f"The service is at {self._settings.public_url} (stop: Ctrl-C)")
+        if self._settings.demo and not self._settings.smtp_host:
+            click.echo(f"Its mails are at {self._settings.public_url}/demo/mailbox")
+        return True
+
+
+@_verb(_DEMO)
+def web(demo: bool) -> None:
+    """Run the web tier."""
+    from escrow import serve
+
+    settings = _settings(demo=demo)
+    serve.serve_web(settings)
+
+
+@_verb(_DEMO, _ACCEPT_CLOCK)
+def custodian(demo: bool, accept_clock: Any) -> None:
+    """Run the custodian, or stand by for the one that runs."""
+    from escrow.custodian import process
+
+    process.run(_settings(demo=demo), accepted_step=_accepted(accept_clock))
+
+
+def _accepted(said: Any) -> int:
+    """Return until when the clock counts as right; refuses a time that is not the clock's own."""
+    if said is None:
+        return 0
+    from datetime import UTC
+
+    moment = int(said.replace(tzinfo=UTC).timestamp())
+    if abs(moment - time.time()) > _ACCEPTED_CLOCK_SECONDS:
+        raise WrongConfiguration(
+            f"This machine's clock says {time.strftime('%Y-%m-%dT%H:%M', time.gmtime())} (UTC), "
+            "which is not the time that you gave. Set the clock right."
+        )
+    return moment + _ACCEPTED_CLOCK_SECONDS
+
+
+@_verb(_DEMO)
+def migrate(demo: bool) -> None:
+    """Bring the database's tables up to date."""
+    from escrow.migrations.run import upgrade
+
+    upgrade(_settings(demo=demo).database)
+    click.echo("The database is up to date.")
+
+
+@_verb(_DEMO)
+def doctor(demo: bool) -> None:
+    """Look at everything that can be wrong, and say what to do."""
+    from escrow.clock import SystemClock
+    from escrow.doctor import examine
+
+    is_well = True
+    for finding in examine(_settings(demo=demo), SystemClock()):
+        is_well = is_well and finding.is_well
+        click.echo(f"{'ok   ' if finding.is_well else 'WRONG'}  {finding.what}: {finding.said}")
+        if finding.advice:
+            click.echo(f"       → {finding.advice}")
+    if not is_well:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    server()
