@@ -182,8 +182,6 @@ class Codec:
         try:
             return self.load(value)
         except Malformed as error:
-            if error.what == what:
-                raise
             raise Malformed(what, field, error.reason) from None
         except (ValueError, TypeError):
             raise Malformed(what, field, f"{self.meaning} is needed") from None

@@ -44,7 +44,7 @@ def test_check_sees_a_difference(tmp_path: Path) -> None:
         target.write_bytes(source.read_bytes())
     changed = tmp_path / "qr.json"
     changed.write_bytes(changed.read_bytes().replace(b"escrow1s", b"escrow1x", 1))
-    command = [sys.executable, str(tmp_path / "generate.py"), "--check"]
+    command = [sys.executable, str(tmp_path / "generate.py"), "--check", "qr", "tree"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (1, "differs: qr.json\n"), result.stderr
 

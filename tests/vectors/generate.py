@@ -2,6 +2,7 @@
 
     python tests/vectors/generate.py           write tests/vectors/*.json
     python tests/vectors/generate.py --check   say which files would change; exit 1 if any
+    python tests/vectors/generate.py kit qr    write these two
 
 Nothing here imports `escrow`: what this writes is a check on it. Every random
 choice comes from a name, so the same bytes come out each time; only ciphertexts
@@ -48,9 +49,9 @@ def written(name: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write all files, or with --check only compare them."""
+    """Write all files or those named, or with --check only compare them."""
     changed = []
-    for name in NAMES:
+    for name in [name for name in arguments if name in NAMES] or NAMES:
         path = FOLDER / f"{name}.json"
         text = written(name)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
