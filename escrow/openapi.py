@@ -115,10 +115,14 @@ def make_truthful(app: APIFlask, document: dict[str, Any]) -> dict[str, Any]:
     schemas.pop("ValidationError", None)
     schemas.pop("HTTPError", None)
     schemas["Problem"] = PROBLEM_SCHEMA
-    rules = {_path_of(rule): rule for rule in app.url_map.iter_rules()}
+    rules = {
+        (_path_of(rule), method.lower()): rule
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+    }
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            _correct(operation, method, rules[path])
+            _correct(operation, method, rules[path, method])
     return document
 
 
@@ -135,8 +139,7 @@ def _correct(operation: dict[str, Any], method: str, rule: Rule) -> None:
             parameter["schema"] = _schema_of(rule._converters[parameter["name"]])
     if "requestBody" in operation:
         operation["requestBody"]["required"] = True
-    name = rule.endpoint.rsplit(".", 1)[-1]
-    operation["operationId"] = name
+    operation["operationId"] = rule.endpoint.replace("_api.", "_").replace(".", "_")
     responses = operation["responses"]
     for status in _statuses(operation, method, rule):
         responses[status] = _problem_response(status)
@@ -155,6 +158,8 @@ def _statuses(operation: dict[str, Any], method: str, rule: Rule) -> list[str]:
         found.append("404")
     if method in {"post", "put", "delete"}:
         found += ["403", "409"]
+        if rule.arguments:
+            found.append("410")
     if "requestBody" in operation:
         found += ["413", "415"]
     return sorted(set(found))

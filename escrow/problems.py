@@ -5,7 +5,7 @@ from typing import Any
 
 from apiflask.exceptions import HTTPError
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from escrow.api import field_of
 from escrow.errors import EscrowError, MalformedRequest, RateLimited, TooLarge
@@ -81,6 +81,8 @@ def _http(error: HTTPException) -> Response:
         return Response(status=status, headers=error.get_headers())
     if status == 413:
         return _known(TooLarge())
+    if isinstance(error, SecurityError):
+        return _known(MalformedRequest("Host", "This service has another name."))
     code = _CODES.get(status, "malformed" if status < 500 else "internal")
     extra = {"field": "request"} if code == "malformed" else {}
     response = problem(status, code, f"{_TITLES.get(status, 'The request failed')}.", extra)
