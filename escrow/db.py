@@ -91,7 +91,6 @@ class Database:
             if self.is_sqlite:
                 session.connection().exec_driver_sql("BEGIN")
             yield session
-            session.rollback()
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:

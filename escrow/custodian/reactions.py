@@ -17,6 +17,7 @@ from escrow.deposit.models import Deposit
 from escrow.ledger.models import LedgerEvent
 
 BATCH = 200
+RETRY_SECONDS = 60
 Reaction = Callable[[Custodian, Session, Entry], None]
 
 
@@ -70,17 +71,30 @@ REACTIONS: dict[str, Reaction] = {
 
 
 def act(custodian: Custodian) -> int:
-    """React to every sequenced entry that was not acted upon, in order; returns how many."""
+    """React to every sequenced entry that was not acted upon, in order; returns how many.
+
+    One that fails is tried again after a minute, so that it keeps nobody else waiting.
+    """
     _pass_over(custodian)
+    now = custodian.clock.now()
+    later = [position for position, at in custodian.postponed.items() if at > now]
     with custodian.database.reading() as db:
         query = (
             select(LedgerEvent.position)
             .where(LedgerEvent.acted.is_(False), LedgerEvent.index.is_not(None))
+            .where(LedgerEvent.position.not_in(later))
             .order_by(LedgerEvent.index)
             .limit(BATCH)
         )
         positions = db.scalars(query).all()
-    return sum(custodian.guarded(_react, position) for position in positions)
+    done = 0
+    for position in positions:
+        if custodian.guarded(_react, position):
+            custodian.postponed.pop(position, None)
+            done += 1
+        else:
+            custodian.postponed[position] = now + RETRY_SECONDS
+    return done
 
 
 def _pass_over(custodian: Custodian) -> None:

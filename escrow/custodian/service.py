@@ -31,7 +31,7 @@ from escrow.errors import ConfigurationError, Unavailable
 from escrow.ledger.append import Author, append
 from escrow.ledger.models import LedgerEvent
 from escrow.protocol.encoding import pae
-from escrow.webkeys import WebKeys
+from escrow.webkeys import ForgedRow, WebKeys
 
 QUIET_SECONDS = 12 * 3600
 STOPPED_SECONDS = 30.0
@@ -78,6 +78,7 @@ class Custodian:
         self.sender = sender
         self.accepted_step = accepted_step
         self.acts = all_acts()
+        self.postponed: dict[int, int] = {}
         self._sequencer = Sequencer(keys, web_keys)
         self._is_taken_up = False
         self._audited = 0
@@ -105,7 +106,14 @@ class Custodian:
         """
         try:
             done = do(self, *arguments)
-        except (LedgerStopped, Unavailable):
+        except LedgerStopped:
+            raise
+        except ForgedRow as error:
+            # One changed row must not keep everybody else from recovering.
+            self.alarm("a record was changed from outside", act=getattr(do, "__qualname__", "act"))
+            _log.warning("forged row: %s", error.detail)
+            return 0
+        except Unavailable:
             raise
         except Exception:
             name = getattr(do, "__qualname__", "act")
