@@ -14,11 +14,10 @@ from ..shapes import (
     add_writing_refusals,
     few,
     kind_bytes,
-    kind_text,
     replaced,
 )
 from ..world import MAIN, PAIR, Custody, Deposit
-from .kit import COMMON_KINDS, add_parts, payload_failures
+from .kit import COMMON_KINDS, CONTACT_ADDRESS, CONTACT_NAME, add_parts, payload_failures
 
 DESCRIPTION = "Sections 7 and 14: invitation, its key, its fetch token, its plaintext"
 FRAGMENT_BYTES = fixed("fragment", 16)
@@ -103,14 +102,16 @@ def add_plaintext(cases: Cases) -> None:
     document = invitation(PAIR, custody)
     kinds = [
         *COMMON_KINDS[:-1],
-        (["name"], few(kind_text(80), 2)),
-        (["address"], few(kind_text(254), 2)),
+        (["name"], CONTACT_NAME),
+        (["address"], CONTACT_ADDRESS),
         (["nonce"], few(kind_bytes(16), 4)),
     ]
     error = "malformed_invitation"
     add_refusals(cases, operation, key, error, document, kinds, "invitation: ")
     good = canonical(invitation(PAIR, PAIR.contacts[0]))
     add_writing_refusals(cases, operation, key, error, good, "invitation: ")
+    padded = {key: good[:-1] + b" " * 32_768 + b"}"}
+    cases.bad("invitation: longer than 32 KiB", operation, padded, error, "")
     failures = payload_failures(PAIR, custody, PAIR.customer)
     add_parts(cases, operation, document, failures)
     changes: list[tuple[str, Path, str]] = [

@@ -123,13 +123,16 @@ def add_parts(
     bad("another deposit's manifest", ["manifest"], b64url(DRILL.manifest), "wrong_deposit")
 
 
+NOT_BASE64 = {"with padding": "AAA=", "as a number": 5, "with a stray bit": "AB"}
 COMMON_KINDS: list[tuple[Sequence[str | int], dict[str, Any]]] = [
     (["format"], {"of a share": "escrow/v1/share"}),
-    (["payload"], {"with padding": "AAA=", "as a number": 5, "with a stray bit": "AB"}),
-    (["manifest"], {"with padding": "AAA=", "as null": None}),
+    (["payload"], NOT_BASE64 | {"longer than 2048 bytes": b64url(bytes(2049))}),
+    (["manifest"], NOT_BASE64 | {"longer than 16 KiB": b64url(bytes(16_385))}),
     (["manifest_signature"], few(kind_bytes(64), 4)),
-    (["host"], few(kind_text(255), 2)),
+    (["host"], few(kind_text(255), 2) | {"empty": ""}),
 ]
+CONTACT_NAME = few(kind_text(80), 2) | {"empty": ""}
+CONTACT_ADDRESS = few(kind_text(254), 2) | {"of two characters": "a@"}
 
 
 def add_kit(cases: Cases) -> None:
@@ -142,8 +145,8 @@ def add_kit(cases: Cases) -> None:
         (["envelope"], {"with padding": "AAA=", "longer than 70000 bytes": b64url(bytes(70001))}),
         (["contacts"], {"as null": None, "as an object": {}}),
         (["contacts", 0], {"as text": "Zoë", "as null": None}),
-        (["contacts", 0, "name"], few(kind_text(80), 2)),
-        (["contacts", 0, "address"], few(kind_text(254), 2)),
+        (["contacts", 0, "name"], CONTACT_NAME),
+        (["contacts", 0, "address"], CONTACT_ADDRESS),
         (["contacts", 0, "nonce"], few(kind_bytes(16), 4)),
     ]
     add_refusals(cases, "parse_kit", "kit", "malformed_kit", document, kinds, "kit: ")

@@ -98,6 +98,7 @@ def add_notes(cases: Cases) -> None:
         ("a carriage return", NOTE.replace("\n", "\r\n"), "malformed_note"),
         ("a plus sign in a name", NOTE + "\u2014 a+b AAAAAAAA\n", "malformed_note"),
         ("empty", "", "malformed_note"),
+        ("101 signatures", notes.note(TEXT, *[(LEDGER, LEDGER_SEED)] * 101), "malformed_note"),
         ("no text", "\n" + notes.signature_line("", LEDGER, LEDGER_SEED), "malformed_note"),
     ]:
         given = {"note": note, "vkey": LEDGER_VKEY}
@@ -119,6 +120,7 @@ def add_checkpoints(cases: Cases) -> None:
         "an extension line": TEXT + "more\n",
         "a leading zero": f"{LEDGER}\n07\n{root}\n",
         "a negative size": f"{LEDGER}\n-7\n{root}\n",
+        "a size of 17 digits": f"{LEDGER}\n{10**16}\n{root}\n",
         "a signed size": f"{LEDGER}\n+7\n{root}\n",
         "a hexadecimal size": f"{LEDGER}\n0x7\n{root}\n",
         "a size with a space": f"{LEDGER}\n7 \n{root}\n",
@@ -179,6 +181,12 @@ def add_proofs(cases: Cases) -> None:
             "malformed_note",
         ),
         ("index below zero", {"text": proof.replace("index 4", "index -4")}, "malformed_note"),
+        (
+            "64 hashes, more than a tree can have",
+            {"text": notes.tlog_proof(4, [*path[:1]] * 64, NOTE)},
+            "malformed_note",
+        ),
+        ("index of 17 digits", {"text": notes.tlog_proof(10**16, path, NOTE)}, "malformed_note"),
         ("no empty line", {"text": proof.replace("\n\n", "\n", 1)}, "malformed_note"),
         (
             "a hash of 31 bytes",

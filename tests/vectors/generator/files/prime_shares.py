@@ -38,6 +38,7 @@ def add_bad(cases: Cases) -> None:
         "one share": [first],
         "the same share twice": [first, first],
         "the same index with another value": [first, "1-" + second.split("-")[1]],
+        "65 shares": split("many", HEX, "abcdef0123456789", 2, 65),
         "no hyphen": [first.replace("-", ""), second],
         "two hyphens": [first.replace("-", "--"), second],
         "index 0": ["0-" + first.split("-")[1], second],
