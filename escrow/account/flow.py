@@ -16,7 +16,7 @@ from escrow.context import Web
 from escrow.errors import NotFound, Unauthenticated, WrongCode, WrongState
 from escrow.i18n import translator
 from escrow.ledger.append import append
-from escrow.webkeys import WebKeys
+from escrow.webkeys import WebKeys, canonical_address
 
 CLOSING_SECONDS = 30 * 86400
 MAILS_AN_HOUR = 20
@@ -76,6 +76,7 @@ def find(db: Session, account: str, *, lock: bool = False) -> Account:
 
 def start_login(db: Session, web: Web, address: str, locale: str) -> MailCode:
     """Mail a login code; the same rows and work for an address that nobody knows."""
+    address = canonical_address(address)  # never to a mailbox that only looks like the known one
     known = bool(accounts_of(db, web.keys.lookup(address)))
     return codes.issue(db, web, "login", address, locale, known=known)
 
@@ -100,6 +101,7 @@ def create_account(
 ) -> tuple[Account, AuthSession, str]:
     """Make an account that is pending until its address and authenticator are confirmed."""
     now = web.clock.now()
+    address = canonical_address(address)
     account = Account(
         id=secrets.token_hex(16),
         state="pending",
@@ -197,6 +199,7 @@ def prepare_totp(db: Session, web: Web, account: str) -> tuple[str, str]:
 
 def name_address(db: Session, web: Web, account: str, address: str) -> Address:
     """Name an address and mail it a code, unless it is confirmed already."""
+    address = canonical_address(address)
     row = addresses.name(db, web, account, address)
     if row.verified_at is None:
         limits.spend(db, web, "mails", account, MAILS_AN_HOUR)
