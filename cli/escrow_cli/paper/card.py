@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from escrow.i18n import Translator, translator
 from escrow.protocol.kit import Card
-from escrow_cli.paper.facts import bare_host, draw_checkpoint
+from escrow_cli.paper.facts import bare_host, draw_checkpoint, unbroken
 from escrow_cli.paper.front import Front, draw_front
 from escrow_cli.paper.sheet import LARGE, MARGIN, NORMAL, Imprint, Sheet
 
@@ -31,7 +31,7 @@ def card_pdf(
     draw_front(sheet, _front(t, card, name, provider_name), card.payload, manifest)
     sheet.add_page()
     _meaning(sheet)
-    _telephone(sheet, provider_phone)
+    _telephone(sheet, unbroken(provider_phone))
     _keep(sheet)
     _without_provider(sheet)
     draw_checkpoint(sheet, card.checkpoint)
@@ -40,15 +40,17 @@ def card_pdf(
 
 def _front(t: Translator, card: Card, name: str, provider: str) -> Front:
     manifest = card.manifest
-    subtitle = t.gettext(
-        "The piece of {name}, for the key to “{label}”", name=name, label=manifest.label
-    )
+    subtitle = t.gettext("A piece of the key to “{label}”", label=manifest.label)
     if manifest.kind == "drill":
         subtitle = t.gettext("For a drill: “{label}”", label=manifest.label)
     return Front(
         t.gettext("Your card"),
         subtitle,
-        (t.gettext("The owner of the key"), t.gettext("You: this paper"), provider),
+        (
+            t.gettext("The owner of the key"),
+            t.gettext("You, {name}: this paper", name=name),
+            provider,
+        ),
         1,
         _truth(t, manifest.contacts_needed, manifest.contacts_count),
     )

@@ -1,4 +1,4 @@
-"""QR codes, the picture and boxes, drawn as vectors."""
+"""QR codes and the picture, drawn as vectors."""
 
 from __future__ import annotations
 
@@ -11,41 +11,36 @@ from escrow import triptych
 from escrow.triptych import Panel
 from escrow_cli.paper.sheet import Sheet
 
-QUIET_ZONE_MODULES = 4
 # Neighbouring bars overlap a little, so that no viewer shows hairlines between them.
 _OVERLAP = 1.02
 
 
-def qr_side(text: str, module: float) -> float:
-    """Return the side of a code without its quiet zone, for modules of `module` millimetres."""
-    return _matrix_size(text) * module
+class Code:
+    """A QR code with error correction M: about a seventh of it may be soiled or torn."""
 
+    def __init__(self, text: str) -> None:
+        self.rows = segno.make_qr(text, error="m", boost_error=False).matrix
 
-def _matrix_size(text: str) -> int:
-    return len(_code(text).matrix)
+    def side(self, module: float) -> float:
+        """Return the side in millimetres, without quiet zone, for modules of `module`."""
+        return len(self.rows) * module
 
-
-def _code(text: str) -> segno.QRCode:
-    return segno.make_qr(text, error="m", boost_error=False)
-
-
-def draw_qr(sheet: Sheet, text: str, x: float, y: float, side: float) -> None:
-    """Draw a code into a square of `side` millimetres, quiet zone outside of it."""
-    rows = _code(text).matrix
-    module = side / len(rows)
-    for row, modules in enumerate(rows):
-        column = 0
-        for dark, run in groupby(modules):
-            length = len(list(run))
-            if dark:
-                sheet.rect(
-                    x + column * module,
-                    y + row * module,
-                    length * module,
-                    module * _OVERLAP,
-                    style="F",
-                )
-            column += length
+    def draw(self, sheet: Sheet, x: float, y: float, side: float) -> None:
+        """Draw into a square of `side` millimetres; the quiet zone is the caller's to keep."""
+        module = side / len(self.rows)
+        for row, modules in enumerate(self.rows):
+            column = 0
+            for dark, run in groupby(modules):
+                length = len(list(run))
+                if dark:
+                    sheet.rect(
+                        x + column * module,
+                        y + row * module,
+                        length * module,
+                        module * _OVERLAP,
+                        style="F",
+                    )
+                column += length
 
 
 def draw_triptych(

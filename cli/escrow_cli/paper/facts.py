@@ -6,18 +6,23 @@ from base64 import b64encode
 
 from escrow.i18n import Translator
 from escrow.protocol import note, qr
-from escrow_cli.paper.drawing import draw_qr, qr_side
+from escrow_cli.paper.drawing import Code
 from escrow_cli.paper.front import fact
 from escrow_cli.paper.sheet import MARGIN, Sheet
 
 _HOUR_SECONDS = 3600
 _DAY_SECONDS = 86400
-_MODULE = 0.55
+_MODULE = 0.5
 
 
 def bare_host(host: str) -> str:
     """Return a host as people write it, without scheme and path."""
     return host.rsplit("://", maxsplit=1)[-1].rstrip("/")
+
+
+def unbroken(phone: str) -> str:
+    """Return a telephone number that no line's end tears apart."""
+    return phone.replace(" ", "\u00a0")
 
 
 def duration(t: Translator, seconds: int) -> str:
@@ -39,11 +44,11 @@ def draw_checkpoint(sheet: Sheet, signed: str) -> None:
         return
     text, _ = note.split_note(signed)
     checkpoint = note.Checkpoint.parse(text)
-    code = qr.checkpoint_text(signed)
-    side = qr_side(code, _MODULE)
+    code = Code(qr.checkpoint_text(signed))
+    side = code.side(_MODULE)
     sheet.heading(t.gettext("The ledger"), keep=side + 6)
     top = sheet.get_y() + 1
-    draw_qr(sheet, code, MARGIN, top, side)
+    code.draw(sheet, MARGIN, top, side)
     x = MARGIN + side + 8
     width = 210 - MARGIN - x
     sheet.font(sheet.look.small)

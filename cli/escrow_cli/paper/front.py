@@ -12,12 +12,14 @@ from escrow.protocol.encoding import grouped
 from escrow.protocol.manifest import Manifest
 from escrow.protocol.share import Payload
 from escrow.triptych import HEIGHT, WIDTH, Panel
-from escrow_cli.paper.drawing import draw_marker, draw_qr, draw_triptych
+from escrow_cli.paper.drawing import Code, draw_marker, draw_triptych
 from escrow_cli.paper.sheet import CONTENT_WIDTH, MARGIN, POINT, Sheet, grouped_id
 
 SHARE_QR_SIDE = 52.0
 CHECK_QR_SIDE = 30.0
-FOLD_Y = 222.0
+FOLD_Y = 222.0  # lower when a long label pushes the words down
+_LONG_SUBTITLE = 60
+_COLUMN_GAP = 5.0
 _CHECK_GROUPS_A_LINE = 5
 
 
@@ -54,7 +56,7 @@ def _title(sheet: Sheet, front: Front, *, has_contacts: bool) -> None:
     look = sheet.look
     sheet.font(look.title, bold=True)
     sheet.paragraph(front.title, after=0)
-    sheet.font(look.heading)
+    sheet.font(look.heading if len(front.subtitle) <= _LONG_SUBTITLE else look.body)
     sheet.paragraph(front.subtitle, after=2.5)
     top, width = sheet.get_y(), 24.0 if look.large else 30.0
     states = [Panel.DUE, Panel.DUE if has_contacts else Panel.NOBODY, Panel.DUE]
@@ -82,12 +84,12 @@ def _words(sheet: Sheet, payload: Payload) -> None:
     t, look = sheet.t, sheet.look
     sheet.heading(t.gettext("The 33 words of your piece. Keep them secret."), keep=0)
     words = payload.words.split()
-    width = CONTENT_WIDTH / look.word_columns
+    width = (CONTENT_WIDTH + _COLUMN_GAP) / look.word_columns - _COLUMN_GAP
     top = sheet.get_y() + 0.5
     for index, word in enumerate(words):
         row, column = divmod(index, look.word_columns)
-        x, y = MARGIN + column * width, top + row * look.word_height
-        sheet.line(x, y + look.word_height, x + width - 4, y + look.word_height)
+        x, y = MARGIN + column * (width + _COLUMN_GAP), top + row * look.word_height
+        sheet.line(x, y + look.word_height, x + width, y + look.word_height)
         sheet.set_xy(x, y)
         sheet.font(look.small)
         sheet.cell(look.word * 0.62, look.word_height, f"{index + 1}", align="R")
@@ -101,7 +103,7 @@ def _share_code(sheet: Sheet, payload: Payload, manifest: Manifest) -> None:
     """Draw the share's code and what must be typed by who has no scanner."""
     t, top = sheet.t, sheet.get_y()
     side = 110.0 if sheet.look.large else SHARE_QR_SIDE
-    draw_qr(sheet, qr.share_text(payload), MARGIN, top, side)
+    Code(qr.share_text(payload)).draw(sheet, MARGIN, top, side)
     if sheet.look.large:
         sheet.set_y(top + side + 6)
         x = MARGIN
@@ -139,11 +141,12 @@ def fact(sheet: Sheet, name: str, value: str, x: float, width: float, *, mono: b
 
 
 def _fold(sheet: Sheet) -> None:
-    sheet.rule(FOLD_Y, dashed=True)
+    y = max(FOLD_Y, sheet.get_y() + 3)
+    sheet.rule(y, dashed=True)
     sheet.font(sheet.look.small)
-    sheet.set_xy(MARGIN, FOLD_Y + 0.5)
+    sheet.set_xy(MARGIN, y + 0.5)
     sheet.line_of(sheet.t.gettext("Fold here, with the words inside."), align="C")
-    sheet.set_y(FOLD_Y + 5)
+    sheet.set_y(y + 5)
 
 
 def _check_code(sheet: Sheet, payload: Payload) -> None:
@@ -153,7 +156,7 @@ def _check_code(sheet: Sheet, payload: Payload) -> None:
     check = qr.Check(payload.deposit, payload.custody, seed)
     top = sheet.get_y()
     side = 60.0 if look.large else CHECK_QR_SIDE
-    draw_qr(sheet, check.text, MARGIN, top + 3, side)
+    Code(check.text).draw(sheet, MARGIN, top + 3, side)
     x = MARGIN if look.large else MARGIN + side + 8
     sheet.set_y(top + (side + 8 if look.large else 0))
     sheet.font(look.heading, bold=True)

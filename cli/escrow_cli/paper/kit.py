@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from escrow.i18n import Translator, translator
 from escrow.protocol.kit import Kit
-from escrow_cli.paper.facts import bare_host, draw_checkpoint, duration
+from escrow_cli.paper.facts import bare_host, draw_checkpoint, duration, unbroken
 from escrow_cli.paper.front import Front, draw_front
 from escrow_cli.paper.sheet import CONTENT_WIDTH, MARGIN, NORMAL, Imprint, Sheet
 from escrow_cli.paper.without_us import draw_envelope, draw_without_us
@@ -22,6 +22,7 @@ def kit_pdf(
     Raises ProtocolError("malformed_note").
     """
     t, manifest = translator(locale), kit.manifest
+    phone = unbroken(provider_phone)
     imprint = Imprint(
         provider_name, bare_host(kit.host), manifest.label, manifest.created_at, manifest.deposit
     )
@@ -30,8 +31,8 @@ def kit_pdf(
     sheet.add_page()
     _do_now(sheet)
     _never(sheet)
-    _recover(sheet, kit, provider_phone)
-    _others(sheet, kit, provider_phone)
+    _recover(sheet, kit, phone)
+    _others(sheet, kit, phone)
     draw_envelope(sheet, kit)
     draw_without_us(sheet, kit)
     draw_checkpoint(sheet, checkpoint)

@@ -1,6 +1,6 @@
 """The kit's last part: how to get the key back without the service and without this program.
 
-Its script is typed or copied from paper: no indentation that could get lost, no line over 96
+Its script is typed or copied from paper: no indentation that could get lost, no line over 100
 characters, nothing to install, and it runs on Python 3.8 and later.
 """
 
@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from escrow.protocol import qr
 from escrow.protocol.kit import Kit
-from escrow_cli.paper.drawing import draw_qr, qr_side
+from escrow_cli.paper.drawing import Code
 from escrow_cli.paper.sheet import MARGIN, Sheet
 
 _MODULE = 0.55
 
-WITH_THIS_PROGRAM = (
-    "escrow combine --piece kit.escrow.json --piece card.escrow.json --output key.txt",
-    "escrow combine --words --envelope envelope.txt --output key.txt",
-)
+WITH_FILES = "escrow combine --piece kit.escrow.json --piece card.escrow.json --output key.txt"
+WITH_WORDS = "escrow combine --words --envelope {envelope} --output key.txt"
 WORDS_TO_HEX = ('pip install "shamir-mnemonic[cli]"', "shamir recover")
 SCRIPT = r"""import base64, json, os
 A = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
@@ -42,7 +40,8 @@ OPEN_ENVELOPE = ("age -d -i identity.txt envelope.age > key.txt",)
 def draw_without_us(sheet: Sheet, kit: Kit) -> None:
     """Write the ways to open the envelope without the provider."""
     t, provider = sheet.t, sheet.imprint.provider
-    sheet.heading(t.gettext("If {provider} no longer exists", provider=provider))
+    keep = 60 if kit.manifest.contacts_count else 30
+    sheet.heading(t.gettext("If {provider} no longer exists", provider=provider), keep=keep)
     if not kit.manifest.contacts_count:
         sheet.paragraph(
             t.gettext(
@@ -54,8 +53,9 @@ def draw_without_us(sheet: Sheet, kit: Kit) -> None:
         )
         return
     sheet.paragraph(_pieces_needed(sheet, kit))
-    _with_this_program(sheet)
-    _with_other_programs(sheet, fits=qr.envelope_text(kit.envelope) is not None)
+    fits = qr.envelope_text(kit.envelope) is not None
+    _with_this_program(sheet, fits=fits)
+    _with_other_programs(sheet, fits=fits)
 
 
 def _pieces_needed(sheet: Sheet, kit: Kit) -> str:
@@ -70,8 +70,9 @@ def _pieces_needed(sheet: Sheet, kit: Kit) -> str:
 def draw_envelope(sheet: Sheet, kit: Kit) -> None:
     """Draw the envelope's code, or say that the file must be kept."""
     t = sheet.t
-    code = qr.envelope_text(kit.envelope)
-    side = qr_side(code, _MODULE) if code else 0
+    text = qr.envelope_text(kit.envelope)
+    code = Code(text) if text else None
+    side = code.side(_MODULE) if code else 0
     sheet.heading(t.gettext("Your key, encrypted"), keep=side + 12)
     if code is None:
         sheet.font(sheet.look.body, bold=True)
@@ -85,7 +86,7 @@ def draw_envelope(sheet: Sheet, kit: Kit) -> None:
         )
         return
     top = sheet.get_y() + 1
-    draw_qr(sheet, code, MARGIN, top, side)
+    code.draw(sheet, MARGIN, top, side)
     x = MARGIN + side + 8
     sheet.paragraph(
         t.gettext(
@@ -97,18 +98,21 @@ def draw_envelope(sheet: Sheet, kit: Kit) -> None:
     sheet.set_y(top + side + 2)
 
 
-def _with_this_program(sheet: Sheet) -> None:
+def _with_this_program(sheet: Sheet, *, fits: bool) -> None:
     t = sheet.t
-    sheet.heading(t.gettext("With the program “escrow”"))
-    sheet.paragraph(
-        t.gettext(
-            "The first line takes the files of the kit and the card. The second takes paper: it "
-            "asks for the words and numbers of each piece. First save the text of the code “Your "
-            "key, encrypted” as envelope.txt. There is also a page that does all this without "
-            "internet."
-        )
+    lines = t.gettext(
+        "The first line takes the files of the kit and the card. The second takes paper: it asks "
+        "for the words and numbers of each piece."
     )
-    sheet.listing(WITH_THIS_PROGRAM)
+    if fits:
+        lines += " " + t.gettext(
+            "First save the text of the code “Your key, encrypted” as envelope.txt."
+        )
+    lines += " " + t.gettext("There is also a page that does all this without internet.")
+    sheet.heading(t.gettext("With the program “escrow”"))
+    sheet.paragraph(lines)
+    envelope = "envelope.txt" if fits else "kit.escrow.json"
+    sheet.listing([WITH_FILES, WITH_WORDS.format(envelope=envelope)])
 
 
 def _with_other_programs(sheet: Sheet, *, fits: bool) -> None:
