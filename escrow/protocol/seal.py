@@ -14,6 +14,7 @@ sender: what was opened counts only with a signature. Source: PROTOCOL.md sectio
 import hashlib
 import secrets
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.mlkem import (
@@ -90,8 +91,14 @@ class PrivateKey:
 
     def public_key(self) -> bytes:
         """Return the 1216-byte public key."""
+        return self._expanded[1]
+
+    @cached_property
+    def _expanded(self) -> tuple[MLKEM768X25519PrivateKey, bytes]:
+        """Expand the seed once for as long as the key is held: it costs more than to open."""
         kem, x25519 = self.parts()
-        return kem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
+        public = kem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
+        return MLKEM768X25519PrivateKey(kem, x25519), public
 
 
 def seal(plaintext: bytes, public_key: bytes, binding: Binding) -> bytes:
@@ -108,9 +115,9 @@ def seal(plaintext: bytes, public_key: bytes, binding: Binding) -> bytes:
 
 def open(sealed: bytes, key: PrivateKey, binding: Binding) -> bytes:
     """Open sealed bytes; raises NotOpened for any other key, binding or content."""
-    private = MLKEM768X25519PrivateKey(*key.parts())
+    private, public_key = key._expanded
     try:
-        return _SUITE.decrypt(sealed, private, binding.info(key.public_key()))
+        return _SUITE.decrypt(sealed, private, binding.info(public_key))
     except (InvalidTag, ValueError):
         raise NotOpened("The sealed share does not open.") from None
 
