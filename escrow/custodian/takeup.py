@@ -90,11 +90,11 @@ def check(database: Database, keys: CustodianKeys, outside: Outside) -> Undone:
         raise OutsideDamaged(f"The files in {outside.directory} are of another ledger.")
     with database.reading() as db:
         size = _size(db)
+        entries = Entries(db, keys)
+        entries.check_whole(size)
         _check_checkpoint(db, keys, outside)
         if size < outside.size:
             raise DatabaseBehind(size, outside.size)
-        entries = Entries(db, keys)
-        entries.check_whole(size)
         _check_last(entries, outside)
         behind = _entries(entries, outside.size, size)
         newest = newest_checkpoint(db)
