@@ -16,7 +16,9 @@ from escrow_cli.paper.drawing import Code, draw_marker, draw_triptych
 from escrow_cli.paper.sheet import CONTENT_WIDTH, MARGIN, POINT, Sheet, grouped_id
 
 SHARE_QR_SIDE = 52.0
+LARGE_SHARE_QR_SIDE = 100.0
 CHECK_QR_SIDE = 30.0
+LARGE_CHECK_QR_SIDE = 60.0
 FOLD_Y = 222.0  # lower when a long label pushes the words down
 _LONG_SUBTITLE = 60
 _COLUMN_GAP = 5.0
@@ -101,8 +103,12 @@ def _words(sheet: Sheet, payload: Payload) -> None:
 
 def _share_code(sheet: Sheet, payload: Payload, manifest: Manifest) -> None:
     """Draw the share's code and what must be typed by who has no scanner."""
-    t, top = sheet.t, sheet.get_y()
-    side = 110.0 if sheet.look.large else SHARE_QR_SIDE
+    t = sheet.t
+    if sheet.look.large:
+        sheet.heading(t.gettext("The same 33 words as a code"), keep=0)
+        sheet.ln(3)
+    top = sheet.get_y()
+    side = LARGE_SHARE_QR_SIDE if sheet.look.large else SHARE_QR_SIDE
     Code(qr.share_text(payload)).draw(sheet, MARGIN, top, side)
     if sheet.look.large:
         sheet.set_y(top + side + 6)
@@ -111,7 +117,7 @@ def _share_code(sheet: Sheet, payload: Payload, manifest: Manifest) -> None:
         x = MARGIN + side + 8
         sheet.set_y(top - 1)
     width = 210 - MARGIN - x
-    sheet.font(sheet.look.small)
+    sheet.font(sheet.look.body if sheet.look.large else sheet.look.small)
     sheet.paragraph(
         t.gettext(
             "This code holds the 33 words. Only you scan it, and only for a recovery. Do you type "
@@ -155,7 +161,7 @@ def _check_code(sheet: Sheet, payload: Payload) -> None:
     seed = keys.check_seed(payload.share().value, payload.deposit, payload.custody)
     check = qr.Check(payload.deposit, payload.custody, seed)
     top = sheet.get_y()
-    side = 60.0 if look.large else CHECK_QR_SIDE
+    side = LARGE_CHECK_QR_SIDE if look.large else CHECK_QR_SIDE
     Code(check.text).draw(sheet, MARGIN, top + 3, side)
     x = MARGIN if look.large else MARGIN + side + 8
     sheet.set_y(top + (side + 8 if look.large else 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from escrow.i18n import Translator, translator
+from escrow.protocol import qr
 from escrow.protocol.kit import Kit
 from escrow_cli.paper.facts import bare_host, draw_checkpoint, duration, unbroken
 from escrow_cli.paper.front import Front, draw_front
@@ -29,7 +30,7 @@ def kit_pdf(
     sheet = Sheet(t, NORMAL, imprint, t.gettext("Your kit"))
     draw_front(sheet, _front(t, kit, provider_name), kit.payload, manifest)
     sheet.add_page()
-    _do_now(sheet)
+    _do_now(sheet, is_complete=qr.envelope_text(kit.envelope) is not None)
     _never(sheet)
     _recover(sheet, kit, phone)
     _others(sheet, kit, phone)
@@ -78,25 +79,32 @@ def truth(t: Translator, needed: int, count: int) -> str:
     )
 
 
-def _do_now(sheet: Sheet) -> None:
+def _do_now(sheet: Sheet, *, is_complete: bool) -> None:
+    """Say what to do; `is_complete` when the paper alone is enough, without the kit file."""
     t = sheet.t
+    steps = [
+        t.gettext(
+            "Check that you have all pages. Type the four digits at the foot of the last page "
+            "when you are asked for them."
+        ),
+        t.gettext(
+            "Put this paper where you keep your passport: in a folder, in a safe or with your "
+            "notary."
+        ),
+        t.gettext(
+            "Do not keep it on or near this computer, or near the phone with your "
+            "authenticator app. One fire or one thief must not take both."
+        ),
+    ]
+    if is_complete:
+        steps.append(
+            t.gettext(
+                "The kit file (….escrow.json) can do what this paper can. Move it off this "
+                "computer too, for example to a USB stick."
+            )
+        )
     sheet.heading(t.gettext("Do this now"))
-    sheet.steps(
-        [
-            t.gettext(
-                "Check that you have all pages. Type the four digits at the foot of the last page "
-                "when you are asked for them."
-            ),
-            t.gettext(
-                "Put this paper where you keep your passport: in a folder, in a safe or with your "
-                "notary."
-            ),
-            t.gettext(
-                "Do not keep it on or near this computer, or near the phone with your "
-                "authenticator app. One fire or one thief must not take both."
-            ),
-        ]
-    )
+    sheet.steps(steps)
 
 
 def _never(sheet: Sheet) -> None:

@@ -66,6 +66,7 @@ class Sheet(FPDF):
     def __init__(self, t: Translator, look: Look, imprint: Imprint, title: str) -> None:
         super().__init__(format="A4")
         self.t, self.look, self.imprint = t, look, imprint
+        self._top_y = 0.0
         self.add_font(SANS, "", FONTS / f"{SANS}-Regular.ttf")
         self.add_font(SANS, "B", FONTS / f"{SANS}-Bold.ttf")
         self.add_font(MONO, "", FONTS / f"{MONO}-Regular.ttf")
@@ -99,7 +100,8 @@ class Sheet(FPDF):
         self.font(self.look.small)
         self.line_of(self.imprint.host, CONTENT_WIDTH * 0.38, align="R")
         self.rule(self.look.small * POINT * 1.6 + 11)
-        self.set_y(self.look.small * POINT * 1.6 + 15)
+        self._top_y = self.look.small * POINT * 1.6 + 16
+        self.set_y(self._top_y)
 
     def footer(self) -> None:
         self.set_y(-17)
@@ -145,9 +147,10 @@ class Sheet(FPDF):
 
     def heading(self, text: str, *, keep: float = 30) -> None:
         """Write a heading with at least `keep` millimetres of room left below it."""
-        self.ln(2.5)
         if self.will_page_break(keep + self.look.heading * POINT * 1.4):
             self.add_page()
+        elif self.get_y() > self._top_y:
+            self.ln(2.5)
         self.font(self.look.heading, bold=True)
         self.paragraph(text, after=0.8)
         self.font(self.look.body)
