@@ -8,7 +8,7 @@ nowhere.
 import hmac
 import secrets
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session
 
 from escrow.account import rows
@@ -42,6 +42,8 @@ def issue(
     now = web.clock.now()
     lookup = web.keys.lookup(address)
     _check_limit(db, web, lookup, now)
+    if subject is not None:
+        _retire(db, web, purpose, lookup, subject)
     code = f"{secrets.randbelow(10**6):06}"
     identifier = secrets.token_hex(16)
     hashed = _hash(web.keys, identifier, code)
@@ -87,15 +89,26 @@ def _check_limit(db: Session, web: Web, lookup: bytes, now: int) -> None:
         )
 
 
+def _retire(db: Session, web: Web, purpose: str, lookup: bytes, subject: str) -> None:
+    """End the earlier codes for a subject: only the newest works."""
+    query = _codes_for(purpose, lookup, subject).where(MailCode.used_at.is_(None))
+    for row in db.scalars(query.with_for_update()).all():
+        rows.swap(db, web.keys, row, used_at=web.clock.now())
+
+
+def _codes_for(purpose: str, lookup: bytes, subject: str) -> Select[MailCode]:
+    return select(MailCode).where(
+        MailCode.lookup == lookup, MailCode.purpose == purpose, MailCode.subject == subject
+    )
+
+
 def newest(db: Session, purpose: str, lookup: bytes, subject: str) -> str | None:
     """Return the identifier of the newest code for a subject."""
-    query = (
-        select(MailCode.id)
-        .where(MailCode.lookup == lookup, MailCode.purpose == purpose, MailCode.subject == subject)
-        .order_by(MailCode.created_at.desc(), MailCode.used_at.is_(None).desc(), MailCode.id)
-        .limit(1)
+    query = _codes_for(purpose, lookup, subject).order_by(
+        MailCode.created_at.desc(), MailCode.used_at.is_(None).desc(), MailCode.id
     )
-    return db.scalars(query).first()
+    row = db.scalars(query.limit(1)).first()
+    return row.id if row else None
 
 
 def debit(db: Session, web: Web, identifier: str | None, purpose: str) -> int:
