@@ -32,7 +32,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent.parent
 BUILT = ("escrow/translations/*/LC_MESSAGES/*.mo", "escrow/static/**/*")
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 1800
 
 # Of the installed plugins these start fast; the others would cost seconds a patch.
 PLUGINS = ("_hypothesis_pytestplugin", "xdist")

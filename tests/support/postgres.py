@@ -67,7 +67,9 @@ class Postgres:
 @contextmanager
 def started() -> Iterator[Postgres]:
     """Run a server of its own until the end of the block."""
-    directory = Path(tempfile.mkdtemp(prefix="escrow-pg-", dir="/tmp"))
+    directory = Path(
+        tempfile.mkdtemp(prefix="escrow-pg-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
+    )
     data, port = directory / "data", free_port()
     directory.chmod(0o755)
     data.mkdir(mode=0o700)

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from escrow.mail.send import Sender
 from flask import Flask
 
 from escrow.app import create_app
@@ -13,6 +12,7 @@ from escrow.custodian.keys import CustodianKeys
 from escrow.custodian.outside import Outside
 from escrow.custodian.service import Custodian
 from escrow.db import Database
+from escrow.mail.send import Sender
 from escrow.webkeys import WebKeys
 from tests.support.clocks import FakeClock
 from tests.support.mailbox import Mailbox

@@ -1,0 +1,264 @@
+"""Searching whatever a service leaves behind for secrets that must not be there.
+
+A `Scanner` knows secrets: byte strings, and lists of words. It finds a secret, or a good part of
+one, as it is, in hexadecimal, in base64 and base64url at any of three alignments, escaped as JSON,
+URL, Python or HTML do it, as decimal numbers, as an age identity, in UTF-16 and UTF-32, broken into
+lines; words in either case, whole or by their first four letters, with anything short in between.
+tests/e2e/test_canary.py plants each of these in each kind of place and wants it found.
+
+The other functions read places: files, mails, memory, arguments and environments of processes.
+"""
+
+from __future__ import annotations
+
+import base64
+import email
+import html
+import json
+import os
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from email.policy import default
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import quote, quote_plus
+
+from escrow.protocol import keys
+
+PIECE_LENGTH = 12  # a part of a secret that is not found elsewhere by chance
+WORDS_IN_A_ROW = 4
+PREFIX_LENGTH = 4  # of a SLIP-39 word: no two begin with the same four letters
+_GAP_LENGTH = 28
+_HEADER_WORDS = 4  # the same in all shares of a deposit, and no secret
+_CHUNK = 32 << 20
+_OVERLAP = 4096
+_POLL_SECONDS = 0.03
+
+Place = tuple[str, bytes]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A secret where it must not be. It says which and where, not what."""
+
+    secret: str
+    encoding: str
+    place: str
+    offset: int
+
+
+@dataclass
+class Scanner:
+    """Knows secrets by their names and finds them in bytes."""
+
+    secrets: Mapping[str, bytes]
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._needles: dict[str, dict[bytes, tuple[str, str]]] = {}
+        spoken = {name: " ".join(list_of[_HEADER_WORDS:]) for name, list_of in self.words.items()}
+        texts = {name: text.encode() for name, text in spoken.items()}
+        for name, secret in {**self.secrets, **texts}.items():
+            for piece in pieces(secret):
+                for encoding, needle in _encoded(piece):
+                    self._add(name, encoding, needle)
+            if len(secret) == 32:
+                bech32 = keys.age_identity(secret).encode()[16:-8]
+                self._add(name, "age identity", bech32)
+                self._add(name, "age identity", bech32.lower())
+        self._rows = [
+            (name, _prefixes(list_of[start : start + WORDS_IN_A_ROW]))
+            for name, list_of in self.words.items()
+            for start in range(_HEADER_WORDS, len(list_of) - WORDS_IN_A_ROW + 1, WORDS_IN_A_ROW)
+        ]
+
+    def _add(self, name: str, encoding: str, needle: bytes) -> None:
+        view = "hex" if encoding.startswith("hex") else "text"
+        if len(needle) >= 8:
+            self._needles.setdefault(view, {}).setdefault(needle, (name, encoding))
+
+    def scan(self, places: Iterable[Place]) -> list[Found]:
+        """Return what is found, at most once a secret, encoding and place."""
+        found: dict[tuple[str, str, str], Found] = {}
+        for place, data in places:
+            for one in self._scan_one(place, data):
+                found.setdefault((one.secret, one.encoding, one.place), one)
+        return list(found.values())
+
+    def _scan_one(self, place: str, data: bytes) -> Iterator[Found]:
+        narrow = data.replace(b"\0", b"")
+        views = {data, narrow, narrow.translate(None, b" \t\r\n")}
+        for view in views:
+            yield from self._find(place, view, self._needles.get("text", {}))
+            yield from self._find(place, view, self._needles.get("hex", {}))
+        bare = narrow.translate(None, b" \t\r\n:-,_")
+        yield from self._find(place, bare, self._needles.get("hex", {}))
+        yield from self._find_words(place, narrow.lower())
+
+    @staticmethod
+    def _find(place: str, view: bytes, needles: Mapping[bytes, tuple[str, str]]) -> Iterator[Found]:
+        for needle, (name, encoding) in needles.items():
+            if (offset := view.find(needle)) >= 0:
+                yield Found(name, encoding, place, offset)
+
+    def _find_words(self, place: str, view: bytes) -> Iterator[Found]:
+        for name, prefixes in self._rows:
+            pattern = re.compile(prefixes, re.DOTALL)
+            first = prefixes[: prefixes.index(b".")]
+            offset = view.find(first)
+            while offset >= 0:
+                if pattern.match(view, offset):
+                    yield Found(name, "words", place, offset)
+                    break
+                offset = view.find(first, offset + 1)
+
+
+def pieces(secret: bytes) -> list[bytes]:
+    """Cut the beginning, the middle and the end out of a secret, on the borders of characters."""
+    try:
+        text = secret.decode()
+    except UnicodeDecodeError:
+        return _cut(secret)
+    return [piece.encode() for piece in _cut(text)]
+
+
+def _cut(whole):  # type: ignore[no-untyped-def]
+    starts = {0, max(0, len(whole) - PIECE_LENGTH) // 2, max(0, len(whole) - PIECE_LENGTH)}
+    return [whole[start : start + PIECE_LENGTH] for start in sorted(starts)]
+
+
+def _prefixes(words: Sequence[str]) -> bytes:
+    gap = b".{0,%d}?" % _GAP_LENGTH
+    return gap.join(re.escape(word[:PREFIX_LENGTH].encode()) for word in words)
+
+
+def _encoded(piece: bytes) -> Iterator[tuple[str, bytes]]:
+    yield "as it is", piece
+    yield "hex", piece.hex().encode()
+    yield "hex in capitals", piece.hex().upper().encode()
+    for alignment in range(3):
+        start = -(-8 * alignment // 6)
+        stop = 8 * (alignment + len(piece)) // 6
+        shifted = base64.b64encode(bytes(alignment) + piece)[start:stop]
+        yield f"base64 at {alignment}", shifted
+        yield f"base64url at {alignment}", shifted.translate(bytes.maketrans(b"+/", b"-_"))
+    yield "numbers", ",".join(str(byte) for byte in piece).encode()
+    for escape in (repr(piece)[2:-1], "".join(f"\\x{byte:02x}" for byte in piece)):
+        yield "Python's escapes", escape.encode()
+    for escape in (quote(piece, safe=""), quote(piece), quote_plus(piece), _all_percent(piece)):
+        yield "URL", escape.encode()
+        yield "URL", re.sub("%..", lambda match: match[0].lower(), escape).encode()
+    for codec in ("utf-8", "latin-1"):
+        try:
+            text = piece.decode(codec)
+        except UnicodeDecodeError:
+            continue
+        yield "JSON", json.dumps(text)[1:-1].encode()
+        yield "JSON", json.dumps(text, ensure_ascii=False)[1:-1].encode()
+        yield "JSON", json.dumps(text)[1:-1].replace("/", "\\/").encode()
+        yield "HTML", html.escape(text).encode()
+        yield "HTML", html.escape(text).encode("ascii", "xmlcharrefreplace")
+        for wide in ("utf-16-le", "utf-16-be", "utf-32-le"):
+            yield wide, text.encode(wide)
+
+
+def _all_percent(piece: bytes) -> str:
+    return "".join(f"%{byte:02X}" for byte in piece)
+
+
+def files_under(path: Path) -> Iterator[Place]:
+    """Read a file, or every file under a directory; what goes away meanwhile is left out."""
+    for file in [path] if path.is_file() else sorted(path.rglob("*")):
+        try:
+            if file.is_file():
+                yield from _chunks(str(file), file.read_bytes())
+        except OSError:
+            continue
+
+
+def mail_parts(mails: Iterable[bytes]) -> Iterator[Place]:
+    """Read mails as they came over the line and as people see them."""
+    for number, raw in enumerate(mails):
+        yield f"mail {number}", raw
+        message = email.message_from_bytes(raw, policy=default)
+        headers = "\n".join(f"{name}: {value}" for name, value in message.items())
+        yield f"headers of mail {number}", headers.encode("utf-8", "surrogateescape")
+        for part in message.walk():
+            content = part.get_payload(decode=True)
+            if isinstance(content, bytes):
+                yield f"a part of mail {number}", content
+
+
+def memory_of(pid: int) -> Iterator[Place]:
+    """Read all memory of a process that can be read: what a core dump holds, and more."""
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            span, rights, *rest = line.split(maxsplit=5)
+            if not rights.startswith("r") or (rest and rest[-1] in {"[vvar]", "[vsyscall]"}):
+                continue
+            start, stop = (int(end, 16) for end in span.split("-"))
+            for at in range(start, stop, _CHUNK):
+                try:
+                    memory.seek(at)
+                    data = memory.read(min(stop - at, _CHUNK + _OVERLAP))
+                except (OSError, ValueError, OverflowError):
+                    continue
+                yield f"memory of {pid} at {at:x}", data
+
+
+def _chunks(name: str, data: bytes) -> Iterator[Place]:
+    for at in range(0, max(len(data), 1), _CHUNK):
+        yield name, data[at : at + _CHUNK + _OVERLAP]
+
+
+class Watcher:
+    """Looks at arguments and environments of all processes, many times a second, in a context."""
+
+    def __init__(self) -> None:
+        self.arguments: set[bytes] = set()
+        self.environments: set[bytes] = set()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        self.look()
+
+    def _run(self) -> None:
+        while not self._over.wait(_POLL_SECONDS):
+            self.look()
+
+    def look(self) -> None:
+        """Look once."""
+        own = str(os.getpid())
+        for pid in os.listdir("/proc"):  # noqa: PTH208
+            if pid.isdigit() and pid != own:
+                _read_into(self.arguments, pid, "cmdline")
+                _read_into(self.environments, pid, "environ")
+
+    def seen(self) -> Iterator[Place]:
+        """Return everything that was seen."""
+        yield from (("arguments of a process", each) for each in self.arguments)
+        yield from (("environment of a process", each) for each in self.environments)
+
+
+def _read_into(seen: set[bytes], pid: str, name: str) -> None:
+    try:
+        with open(f"/proc/{pid}/{name}", "rb", buffering=0) as file:  # noqa: PTH123
+            content = file.read()
+    except OSError:  # gone, or another user's
+        return
+    if content:
+        seen.add(content)
