@@ -151,7 +151,45 @@ def _finish(cli: Cli, deposit: dict[str, Any], kit: Any, path: Any) -> None:
 
     ledger, _ = open_ledger(cli, kit.manifest.ledger_vkey)
     handing.hand_over_kit(cli, ledger, kit, path)
-    document = cli.client.get(f"deposits/{deposit['deposit']}")
+    _conclude(cli, cli.client.get(f"deposits/{deposit['deposit']}"), str(path))
+
+
+def _resume(cli: Cli, kit: str | None) -> bool:
+    """Finish what was interrupted; False when nothing had been sent, so all begins anew."""
+    sent = []
+    for deposit, entry in cli.state.read()["deposits"].items():
+        if "invitations" not in entry:  # somebody else's, of whom this person is a contact
+            continue
+        path = handing.kit_path(kit, deposit)
+        try:
+            found = cli.client.get(f"deposits/{deposit}")
+        except NotNow as error:
+            if error.reason == "not_found":
+                handing.forget_unsent(cli, deposit, path)
+            continue
+        sent.append(found)
+        own = next(c for c in found["custodies"] if c["role"] == "customer")
+        if own["state"] != "invited":
+            continue
+        cli.terminal.say(cli.t.gettext("Going on with “{label}”.", label=found["label"]))
+        saved = handing.read_kit(path)
+        if saved.manifest.hash != cli.state.manifest_hash(deposit):
+            raise Usage(N_("{path} is another kit."), reason="other_kit", path=path)
+        _finish(cli, handing.wait_for_provider(cli, deposit), saved, path)
+        return True
+    if not sent:
+        cli.terminal.say(cli.t.gettext("Nothing had been sent yet."))
+        return False
+    cli.terminal.say(cli.t.gettext("Nothing was left unfinished."))
+    _conclude(cli, sent[-1], str(handing.kit_path(kit, sent[-1]["deposit"])))
+    return True
+
+
+def _conclude(cli: Cli, document: dict[str, Any], kit: str) -> None:
+    """Show what is still to be handed out, and say how things stand."""
+    from escrow.protocol.encoding import b64url_decode
+    from escrow.protocol.manifest import Manifest
+
     shown = handing.show_invitations(cli, document)
     cli.terminal.say()
     if shown:
@@ -164,33 +202,8 @@ def _finish(cli: Cli, deposit: dict[str, Any], kit: Any, path: Any) -> None:
         {
             "deposit": document["deposit"],
             "state": document["state"],
-            "manifest_code": kit.manifest.code(),
-            "kit": str(path),
+            "manifest_code": Manifest.parse(b64url_decode(document["manifest"])).code(),
+            "kit": kit,
             "invitations": shown,
         }
     )
-
-
-def _resume(cli: Cli, kit: str | None) -> bool:
-    """Finish what was interrupted; False when nothing had been sent, so all begins anew."""
-    for deposit, entry in cli.state.read()["deposits"].items():
-        if "invitations" not in entry:  # somebody else's, of whom this person is a contact
-            continue
-        path = handing.kit_path(kit, deposit)
-        try:
-            found = cli.client.get(f"deposits/{deposit}")
-        except NotNow as error:
-            if error.reason == "not_found":
-                handing.forget_unsent(cli, deposit, path)
-            continue
-        own = next(c for c in found["custodies"] if c["role"] == "customer")
-        if own["state"] != "invited":
-            continue
-        cli.terminal.say(cli.t.gettext("Going on with “{label}”.", label=found["label"]))
-        saved = handing.read_kit(path)
-        if saved.manifest.hash != cli.state.manifest_hash(deposit):
-            raise Usage(N_("{path} is another kit."), reason="other_kit", path=path)
-        _finish(cli, handing.wait_for_provider(cli, deposit), saved, path)
-        return True
-    cli.terminal.say(cli.t.gettext("Nothing was left unfinished."))
-    return False

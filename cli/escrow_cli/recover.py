@@ -135,7 +135,7 @@ def _noticed(cli: Cli, recovery: str) -> dict[str, Any]:
     with cli.terminal.progress(cli.t.gettext("Telling you and your contacts by mail …")):
         for _ in range(NOTICE_SECONDS * 2):
             found = cli.client.get(f"recoveries/{recovery}")
-            if found["state"] != "opened" and found["ready_at"] != found["opened_at"]:
+            if found["ready_at"] is not None:
                 return found
             time.sleep(0.5)
     return cli.client.get(f"recoveries/{recovery}")

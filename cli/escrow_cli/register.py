@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from escrow.i18n import N_
 from escrow_cli import signin
 from escrow_cli.context import Cli
-from escrow_cli.errors import ClientError, Usage
+from escrow_cli.errors import NotNow, NotSignedIn
 
 NEW_ACCOUNT = "ESCROW_NEW_ACCOUNT"
 
@@ -34,18 +33,15 @@ def register(cli: Cli, address: str) -> str:
 
 
 def _finish(cli: Cli, account: str, token: str) -> str:
-    """Go on with an account whose making was interrupted."""
+    """Go on with an account whose making was interrupted, wherever that was."""
     cli.client.token = token
     try:
         cli.client.post(f"accounts/{account}/code/resend", {})
-    except ClientError as error:
+    except (NotSignedIn, NotNow):
+        # Too late, or the last step had come through: then it is an account like any other.
         with cli.state.change() as found:
             found["bearer"] = None
-        raise Usage(
-            N_("The account that was being made is gone: that takes at most an hour."),
-            N_("Start again with `escrow enrol`."),
-            reason="account_gone",
-        ) from error
+        return signin.sign_in(cli)
     cli.terminal.say(cli.t.gettext("We sent you a fresh code."))
     return _confirm(cli, account)
 

@@ -108,7 +108,7 @@ def pick_account(cli: Cli, mail: MailSession) -> str:
     if not found:
         raise NotNow(
             N_("There is no account for this address here."),
-            N_("Check the address and --host; `escrow enrol` makes an account."),
+            N_("Check the address and --host; `escrow enrol --new-account` makes an account."),
             reason="no_account",
         )
     if wanted := os.environ.get(ACCOUNT):

@@ -131,6 +131,16 @@ class Customer:
     account: str
     totp_secret: str
     last_step: int = 0
+    logins: list[int] = field(default_factory=list)
+
+    def make_room(self) -> None:
+        """Let an hour pass when the next code by mail would be one too many."""
+        clock = self.service.clock
+        recent = [at for at in self.logins if at > clock.now() - 3700]
+        if len(recent) >= 4:
+            clock.move(3700)
+            recent = []
+        self.logins = [*recent, clock.now()]
 
     def totp(self) -> str:
         """Return a code that was not used yet, moving time if need be."""

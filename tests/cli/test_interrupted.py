@@ -1,0 +1,143 @@
+"""A power cut in the middle of enrolling: nothing is lost, nothing is doubled."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pyotp
+import pytest
+
+from escrow.protocol.kit import Kit
+from tests.cli.conftest import SECRET, Enrol
+from tests.cli.desk import Desk
+from tests.cli.person import Person, Process
+from tests.cli.service import Service
+
+ARGUMENTS = (
+    *("enrol", "--label", "Laptop", "--secret-file", "key", "--kit", "kit.escrow.json", "--json"),
+    *("--contact", "Anna <anna@example.com>"),
+)
+
+
+class Mira(Person):
+    """A customer whose codes are all at hand."""
+
+    def prepare(self, service: Service, address: str) -> Mira:
+        self.service, self.address = service, address
+        self.secret, self.seen, self.last_step = "", len(service.mailbox.mails), 0
+        (self.home / "key").write_bytes(SECRET)
+        return self
+
+    def answer(self, process: Process) -> Process:
+        process.answers = [
+            ("from the mail", self.mail_code),
+            ("app shows now", lambda: self.confirm(process)),
+            ("authenticator app", self.totp),
+            ("mail address", self.address),
+            ("last four digits", lambda: self.kit().manifest.code()[-4:]),
+        ]
+        return process
+
+    def mail_code(self) -> str:
+        found = self.service.mailbox.code(self.address, after=self.seen)
+        self.seen = len(self.service.mailbox.mails)
+        return found
+
+    def confirm(self, process: Process) -> str:
+        self.secret = re.findall(r"type this key into it: ([A-Z2-7 ]+)", process.stderr)[-1]
+        return self.totp()
+
+    def totp(self) -> str:
+        if self.service.clock.now() // 30 <= self.last_step:
+            self.service.clock.move(30)
+        self.last_step = self.service.clock.now() // 30
+        return pyotp.TOTP(self.secret.replace(" ", "")).at(self.service.clock.now())
+
+    def kit(self) -> Kit:
+        return Kit.parse((self.home / "kit.escrow.json").read_bytes())
+
+    def finished(self, *arguments: str) -> dict[str, Any]:
+        ended = self.answer(self.start(*arguments)).finish()
+        assert ended.status == 0, ended.stderr
+        found: dict[str, Any] = json.loads(ended.stdout)
+        return found
+
+
+@pytest.fixture
+def mira(service: Service, tmp_path: Path, request: pytest.FixtureRequest) -> Mira:
+    person = Mira(tmp_path / "mira", service.clock.path, service.url)
+    number = abs(hash(request.node.name)) % 10**8
+    return person.prepare(service, f"mira{number}@example.com")
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "Add this account",
+        "Splitting the key",
+        "Sending the encrypted key",
+        "The provider checks its piece",
+        "Your kit:",
+        "Proving that your piece",
+        "1. Send this link",
+    ],
+)
+def test_enrolling_goes_on_after_a_power_cut(mira: Mira, moment: str) -> None:
+    first = (*ARGUMENTS, "--new-account", "--address", mira.address)
+    process = mira.answer(mira.start(*first))
+    process.until_said(moment)
+    process.kill()
+    document = mira.finished(*ARGUMENTS, "--resume")
+    deposits = json.loads(mira.answer(mira.start("status", "--json")).finish().stdout)["deposits"]
+    assert [line["deposit"] for line in deposits] == [document["deposit"]]
+    kit = mira.kit()
+    assert kit.manifest.deposit == document["deposit"]
+    states = {line["role"]: line["state"] for line in deposits[0]["custodies"]}
+    assert states == {"customer": "held", "contact": "invited", "provider": "held"}
+    [invitation] = document["invitations"]
+    again = json.loads(mira.answer(mira.start("invite", "--json")).finish().stdout)
+    assert [line["digits"] for line in again["invitations"]] == [invitation["digits"]]
+
+
+def test_a_script_enrols_in_two_runs(service: Service, tmp_path: Path) -> None:
+    """Without a terminal the kit must have been printed before its digits can be known."""
+    customer = service.account("script@example.com")
+    desk = Desk(service, tmp_path / "script", customer, reads_kit=False)
+    Path(desk.path("key")).write_bytes(SECRET)
+    arguments = (
+        *("enrol", "--label", "x", "--secret-file", desk.path("key"), "--no-contact"),
+        *("--kit", desk.path("kit.escrow.json"), "--json"),
+    )
+    first = desk.run(*arguments)
+    assert (first.status, first.json()["error"]) == (2, "no_terminal")
+    assert "ESCROW_KIT_DIGITS" in first.stderr
+    wrong = desk.run(*arguments, "--resume", ESCROW_KIT_DIGITS="abcd")
+    assert (wrong.status, wrong.json()["error"]) == (6, "wrong_kit_digits")
+    assert not any("attestations" in line for line in desk.line.changes_sent())
+    kit = Kit.parse(Path(desk.path("kit.escrow.json")).read_bytes())
+    second = desk.run(*arguments, "--resume", ESCROW_KIT_DIGITS=kit.manifest.code()[-4:])
+    assert second.status == 0, second.stderr
+    assert second.json()["deposit"] == kit.manifest.deposit
+    third = desk.run(*arguments, "--resume")
+    assert third.json()["deposit"] == kit.manifest.deposit
+    assert desk.line.changes_sent() == []
+
+
+def test_an_interrupted_acceptance_goes_on(enrol: Enrol, service: Service, tmp_path: Path) -> None:
+    made = enrol()
+    anna = Person(tmp_path / "anna", service.clock.path)
+    anna.answers = [("link", made.link), ("16 digits", made.digits), ("Is that you", "y")]
+    process = anna.start("accept", "--save", "card.escrow.json")
+    process.until_said("Proving that your piece")
+    process.kill()
+    card = (anna.home / "card.escrow.json").read_bytes()
+    # Taken already or not: the second run ends well, or says that the piece is taken.
+    ended = anna.run("accept", "--save", "card.escrow.json")
+    assert ended.status in {0, 4}, ended.stderr
+    assert (anna.home / "card.escrow.json").read_bytes() == card
+    checked = anna.run("check", "--share", "--piece", "card.escrow.json", "--json")
+    assert checked.status == 0, checked.stderr
+    assert json.loads(checked.stdout)["state"] == "held"
