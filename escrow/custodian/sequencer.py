@@ -90,9 +90,10 @@ class Sequencer:
         at = max(now, outside.at)
         frontier = copy.deepcopy(outside.frontier)
         leaves, lines, refused, nodes = [], [], [], []
+        known = self._rules.known(db, rows)
         for row in rows:
             try:
-                event = replace(self._rules.check(db, row), at=at)
+                event = replace(self._rules.check(db, row, known), at=at)
             except Refused as refusal:
                 row.refused = refusal.reason
                 refused.append((row.id, refusal.reason))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from escrow.config import Settings
@@ -17,6 +17,7 @@ from escrow.db import Database
 from escrow.ledger.append import Author, append
 from escrow.ledger.models import CheckpointRow, LedgerEvent, LedgerNode
 from escrow.protocol import ledger, note, tree
+from escrow.protocol.ledger import Event, event_mac
 from escrow.webkeys import WebKeys
 from tests.support.clocks import FakeClock
 
@@ -97,6 +98,17 @@ class Rig:
             on.setdefault("account", new_id())
         with self.database.transaction() as db:
             return append(db, author or self.web, kind, data, **on).id
+
+    def say_many(self, count: int) -> None:
+        """Insert many events of the web tier at once."""
+        rows = []
+        for _ in range(count):
+            event = Event(new_id(), "account created", {"addresses": []}, new_id())
+            mac = event_mac(self.web.mac_key, event.bytes)
+            columns = {"id": event.id, "type": event.type, "account": event.account}
+            rows.append({**columns, "author": "web", "body": event.bytes, "mac": mac})
+        with self.database.transaction() as db:
+            db.execute(insert(LedgerEvent), rows)
 
     def settle(self) -> None:
         """Let the custodian make passes until nothing is left to do."""

@@ -180,21 +180,18 @@ def test_a_replayed_event_is_refused(rig: Rig) -> None:
 
 
 def test_a_known_id_is_refused_without_the_databases_help(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
+    rig: Rig,
 ) -> None:
     """The unique constraint is the first line; who can write the database can drop it."""
     from escrow.custodian.rules import Refused, Rules
 
     event = rig.say()
     row = rig.row(event)
-    rig.settle()
-    twin = LedgerEvent(
-        position=10**6, id=event, author="web", type=row.type, account=row.account, at=0
-    )
-    twin.body, twin.mac = row.body, row.mac
     with rig.database.reading() as db, pytest.raises(Refused) as caught:
-        Rules(rig.keys, rig.web_keys).check(db, twin)
+        Rules(rig.keys, rig.web_keys).check(db, row, {event})
     assert caught.value.reason == "known id"
+    with rig.database.reading() as db:
+        assert Rules.known(db, [row]) == set()
 
 
 def test_malformed_bytes_with_a_good_mac_are_refused(rig: Rig) -> None:
