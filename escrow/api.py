@@ -309,7 +309,7 @@ def _is_broken(text: str) -> bool:
 
 def _shown(field: str) -> str:
     """Write a field's name so that it can be shown: it came from outside."""
-    return field.encode("ascii", "backslashreplace").decode()[:MAX_FIELD_NAME_LENGTH] or "body"
+    return field.encode("unicode_escape").decode("ascii")[:MAX_FIELD_NAME_LENGTH] or "body"
 
 
 def field_of(detail: Any) -> tuple[str, str | None]:

@@ -1,7 +1,7 @@
 """The OpenAPI document is true: schemathesis finds no answer that the document does not describe.
 
-Its whole engine with all of its checks runs against the application over HTTP, signed in and not, on
-data that the document allows and on data that it does not. It is bounded in time;
+Its whole engine with all of its checks runs against the application over HTTP, signed in and not,
+on data that the document allows and on data that it does not. It is bounded in time;
 `ESCROW_SCHEMATHESIS_SECONDS` makes it search longer.
 """
 
@@ -101,12 +101,12 @@ def search(service: Service, token: str | None, seconds: int) -> dict[str, str]:
     )
     schema = schemathesis.openapi.from_url(f"{service.url}/api/openapi.json", config=config)
 
-    @schema.hook  # type: ignore[untyped-decorator]
+    @schema.hook
     def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) -> Any:
         named = (path_parameters or {}).items()
         return {name: _known(service, name, value) for name, value in named} or path_parameters
 
-    @schema.hook  # type: ignore[untyped-decorator]
+    @schema.hook
     def map_body(context: Any, body: Any) -> Any:
         return _without_floats(body)
 
