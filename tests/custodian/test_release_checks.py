@@ -46,14 +46,6 @@ def refused(session: Session) -> str:
     return str(lines[0]["reason"])
 
 
-def begin(world: World, customer: Customer, made: Deposited, recovery: str) -> Session:
-    """Begin as a client does, without letting the custodian act yet."""
-    customer.sign_in()
-    session = Session(customer.http, made, recovery)
-    session.begin().ok()
-    return session
-
-
 def provider_share(world: World, deposit: str) -> Blob:
     with world.database.reading() as db:
         query = select(Blob).where(Blob.deposit == deposit, Blob.kind == "provider_share")
@@ -66,7 +58,7 @@ def test_a_share_copied_from_another_deposit_is_not_released(
     victim, _ = world.enrol(world.customer(), 0, 0)
     stolen = provider_share(world, victim.deposit).data
     recovery = world.ready_recovery(customer, made)
-    session = begin(world, customer, made, recovery)
+    session = world.begin_unattended(customer, made, recovery)
     change(world, Blob, provider_share(world, made.deposit).id, data=stolen)
     world.run()
     assert refused(session) == "share does not open"
@@ -76,7 +68,7 @@ def test_a_destroyed_share_is_not_released(
     world: World, customer: Customer, made: Deposited
 ) -> None:
     recovery = world.ready_recovery(customer, made)
-    session = begin(world, customer, made, recovery)
+    session = world.begin_unattended(customer, made, recovery)
     with world.database.transaction() as db:
         db.delete(db.get(Blob, provider_share(world, made.deposit).id))
     world.run()
@@ -87,7 +79,7 @@ def test_a_manifest_without_its_owners_signature_releases_nothing(
     world: World, customer: Customer, made: Deposited
 ) -> None:
     recovery = world.ready_recovery(customer, made)
-    session = begin(world, customer, made, recovery)
+    session = world.begin_unattended(customer, made, recovery)
     change(world, Deposit, made.deposit, manifest_signature=bytes(64))
     world.run()
     assert refused(session) == "manifest signature"
@@ -97,7 +89,7 @@ def test_a_manifest_that_the_ledger_does_not_name_releases_nothing(
     world: World, customer: Customer, made: Deposited
 ) -> None:
     recovery = world.ready_recovery(customer, made)
-    session = begin(world, customer, made, recovery)
+    session = world.begin_unattended(customer, made, recovery)
     owner = keys.owner_key(bytes(32), made.deposit)
     other = replace(made.manifest, owner_key=keys.public_bytes(owner), waiting_seconds=DAY)
     values = {"manifest": other.data, "manifest_hash": other.hash}
@@ -129,7 +121,7 @@ def forge_recovery(world: World, customer: Customer, made: Deposited, **values: 
 def test_a_recovery_that_is_not_in_the_ledger_gets_nothing(
     world: World, customer: Customer, made: Deposited
 ) -> None:
-    session = begin(world, customer, made, forge_recovery(world, customer, made))
+    session = world.begin_unattended(customer, made, forge_recovery(world, customer, made))
     world.run()
     assert refused(session) == "recovery opened not in the ledger"
 
@@ -164,7 +156,7 @@ def test_a_deposit_moved_to_another_account_in_the_database_is_not_released_to_i
     assert thief.http.get(f"/recoveries/{recovery}").ok()["state"] == "opened"
     values = {"state": "ready", "noticed_at": 1, "ready_at": world.clock.now()}
     change(world, Recovery, recovery, **values)
-    session = begin(world, thief, made, recovery)
+    session = world.begin_unattended(thief, made, recovery)
     world.run()
     assert refused(session) == "another account"
 
@@ -181,7 +173,7 @@ def test_a_destroyed_deposit_put_back_from_a_backup_is_not_released(
         db.add(Blob(id=new_id(), **copy))
     change(world, Deposit, made.deposit, state="active", closing_at=None)
     recovery = world.ready_recovery(customer, made)
-    session = begin(world, customer, made, recovery)
+    session = world.begin_unattended(customer, made, recovery)
     world.run()
     assert refused(session) == "deposit destroyed"
 
@@ -192,7 +184,7 @@ def test_what_is_stopped_outside_the_database_stays_stopped(
     world: World, customer: Customer, made: Deposited, word: str, what: str
 ) -> None:
     recovery = world.ready_recovery(customer, made)
-    session = begin(world, customer, made, recovery)
+    session = world.begin_unattended(customer, made, recovery)
     stopped = recovery if what == "recovery" else made.deposit
     world.custodian.outside.write_line(stopped, word)
     world.run()
@@ -205,7 +197,7 @@ def test_a_state_column_set_to_ready_does_not_shorten_the_wait(
     recovery = world.open_recovery(customer, made)
     values = {"state": "ready", "noticed_at": 1, "wait_seconds": 0, "ready_at": world.clock.now()}
     change(world, Recovery, recovery, **values)
-    session = begin(world, customer, made, recovery)
+    session = world.begin_unattended(customer, made, recovery)
     world.run()
     assert refused(session) == "too early"
 
@@ -216,7 +208,7 @@ def test_a_web_tier_that_says_a_shorter_wait_is_not_believed(
     monkeypatch.setattr(flow, "wait_of", lambda *_: 60)
     recovery = world.open_recovery(customer, made)
     world.wait(120)
-    session = begin(world, customer, made, recovery)
+    session = world.begin_unattended(customer, made, recovery)
     world.run()
     assert refused(session) == "wait shortened"
 
@@ -226,7 +218,7 @@ def test_a_clock_behind_the_newest_checkpoint_releases_nothing(
 ) -> None:
     recovery = world.ready_recovery(customer, made)
     world.wait(DAY)
-    session = begin(world, customer, made, recovery)
+    session = world.begin_unattended(customer, made, recovery)
     world.clock.move(-600)
     world.run()
     assert refused(session) == "clock behind the ledger"
@@ -236,7 +228,7 @@ def test_a_public_key_swapped_in_the_database_gets_nothing(
     world: World, customer: Customer, made: Deposited
 ) -> None:
     recovery = world.ready_recovery(customer, made)
-    session = begin(world, customer, made, recovery)
+    session = world.begin_unattended(customer, made, recovery)
     swapped = PrivateKey.generate().public_key()
     change(world, RecoverySession, session.session, public_key=swapped)
     world.run()
@@ -247,7 +239,7 @@ def test_a_session_of_over_an_hour_gets_nothing(
     world: World, customer: Customer, made: Deposited
 ) -> None:
     recovery = world.ready_recovery(customer, made)
-    session = begin(world, customer, made, recovery)
+    session = world.begin_unattended(customer, made, recovery)
     world.custodian.run_pass()
     world.clock.move(machine.SESSION_SECONDS)
     world.run()
@@ -258,7 +250,7 @@ def test_a_veto_after_the_intent_wins_even_if_its_state_is_undone_in_the_databas
     world: World, customer: Customer, made: Deposited
 ) -> None:
     recovery = world.ready_recovery(customer, made)
-    session = begin(world, customer, made, recovery)
+    session = world.begin_unattended(customer, made, recovery)
     world.custodian.run_pass()
     customer.http.post(f"/recoveries/{recovery}/veto").ok()
     undone = {"state": "collecting", "session": session.session, "ended_at": None}
@@ -270,7 +262,7 @@ def test_a_veto_after_the_intent_wins_even_if_its_state_is_undone_in_the_databas
 
 def test_a_veto_after_the_intent_wins(world: World, customer: Customer, made: Deposited) -> None:
     recovery = world.ready_recovery(customer, made)
-    session = begin(world, customer, made, recovery)
+    session = world.begin_unattended(customer, made, recovery)
     world.custodian.run_pass()
     customer.http.post(f"/recoveries/{recovery}/veto").ok()
     world.run()
@@ -281,7 +273,7 @@ def test_a_custodian_killed_after_the_intent_releases_once_after_its_restart(
     world: World, customer: Customer, made: Deposited
 ) -> None:
     recovery = world.ready_recovery(customer, made)
-    session = begin(world, customer, made, recovery)
+    session = world.begin_unattended(customer, made, recovery)
     world.custodian.run_pass()
     world.restart_custodian()
     world.run()
@@ -296,8 +288,8 @@ def test_the_provider_releases_only_to_the_newest_session(
     world: World, customer: Customer, made: Deposited
 ) -> None:
     recovery = world.ready_recovery(customer, made)
-    first = begin(world, customer, made, recovery)
-    second = begin(world, customer, made, recovery)
+    first = world.begin_unattended(customer, made, recovery)
+    second = world.begin_unattended(customer, made, recovery)
     world.run()
     assert [line["state"] for line in second.releases()] == ["made"]
     assert all(line["sealed"] is None for line in first.releases())

@@ -3,8 +3,10 @@
 A `Scanner` knows secrets: byte strings, and lists of words. It finds a secret, or a good part of
 one, as it is, in hexadecimal, in base64 and base64url at any of three alignments, escaped as JSON,
 URL, Python or HTML do it, as decimal numbers, as an age identity, in UTF-16 and UTF-32, broken into
-lines; words in either case, whole or by their first four letters, with anything short in between.
-tests/e2e/test_canary.py plants each of these in each kind of place and wants it found.
+lines or groups; words in either case, whole or by their first four letters, with anything short in
+between. Both sides are squeezed before they are compared: lower case, without NUL, blanks, line
+ends, colons, commas, dashes and underscores. tests/e2e/test_canary.py plants each of these in each
+kind of place and wants it found.
 
 The other functions read places: files, mails, memory, arguments and environments of processes.
 """
@@ -23,7 +25,10 @@ from dataclasses import dataclass, field
 from email.policy import default
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from urllib.parse import quote, quote_plus
+
+import numpy as np
 
 from escrow.protocol import keys
 
@@ -32,7 +37,10 @@ WORDS_IN_A_ROW = 4
 PREFIX_LENGTH = 4  # of a SLIP-39 word: no two begin with the same four letters
 _GAP_LENGTH = 28
 _HEADER_WORDS = 4  # the same in all shares of a deposit, and no secret
-_CHUNK = 32 << 20
+_HASH_BITS = 20
+_LOWER = bytes(range(256)).lower()
+_BETWEEN = b"\0 \t\r\n:,-_"
+_CHUNK = 8 << 20
 _OVERLAP = 4096
 _POLL_SECONDS = 0.03
 
@@ -46,7 +54,6 @@ class Found:
     secret: str
     encoding: str
     place: str
-    offset: int
 
 
 @dataclass
@@ -57,62 +64,56 @@ class Scanner:
     words: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._needles: dict[str, dict[bytes, tuple[str, str]]] = {}
+        self._wanted: dict[int, list[tuple[int, re.Pattern[bytes], str, str]]] = {}
         spoken = {name: " ".join(list_of[_HEADER_WORDS:]) for name, list_of in self.words.items()}
-        texts = {name: text.encode() for name, text in spoken.items()}
-        for name, secret in {**self.secrets, **texts}.items():
+        for name, secret in {**self.secrets, **{n: t.encode() for n, t in spoken.items()}}.items():
             for piece in pieces(secret):
                 for encoding, needle in _encoded(piece):
-                    self._add(name, encoding, needle)
+                    self._want(name, encoding, needle)
             if len(secret) == 32:
-                bech32 = keys.age_identity(secret).encode()[16:-8]
-                self._add(name, "age identity", bech32)
-                self._add(name, "age identity", bech32.lower())
-        self._rows = [
-            (name, _prefixes(list_of[start : start + WORDS_IN_A_ROW]))
-            for name, list_of in self.words.items()
-            for start in range(_HEADER_WORDS, len(list_of) - WORDS_IN_A_ROW + 1, WORDS_IN_A_ROW)
-        ]
+                self._want(name, "age identity", keys.age_identity(secret).encode()[16:-8])
+        for name, list_of in self.words.items():
+            for start in range(_HEADER_WORDS, len(list_of) - WORDS_IN_A_ROW + 1, WORDS_IN_A_ROW):
+                row = [w[:PREFIX_LENGTH].encode() for w in list_of[start : start + WORDS_IN_A_ROW]]
+                pattern = (b".{0,%d}?" % _GAP_LENGTH).join(row)
+                self._keep(0, row[0], pattern, name, "words")
+        self._table = np.zeros(1 << _HASH_BITS, bool)
+        self._table[_hashed(np.array(list(self._wanted), np.uint32))] = True
 
-    def _add(self, name: str, encoding: str, needle: bytes) -> None:
-        view = "hex" if encoding.startswith("hex") else "text"
+    def _want(self, name: str, encoding: str, needle: bytes) -> None:
+        """Look for bytes by the four in their middle."""
+        needle = squeezed(needle)
         if len(needle) >= 8:
-            self._needles.setdefault(view, {}).setdefault(needle, (name, encoding))
+            middle = len(needle) // 2 - 2
+            self._keep(middle, needle[middle : middle + 4], re.escape(needle), name, encoding)
+
+    def _keep(self, offset: int, four: bytes, pattern: bytes, name: str, encoding: str) -> None:
+        compiled = re.compile(pattern, re.DOTALL)
+        number = int.from_bytes(four, "little")
+        self._wanted.setdefault(number, []).append((offset, compiled, name, encoding))
 
     def scan(self, places: Iterable[Place]) -> list[Found]:
         """Return what is found, at most once a secret, encoding and place."""
-        found: dict[tuple[str, str, str], Found] = {}
-        for place, data in places:
-            for one in self._scan_one(place, data):
-                found.setdefault((one.secret, one.encoding, one.place), one)
-        return list(found.values())
+        found = {one: None for place, data in places for one in self._scan(place, squeezed(data))}
+        return list(found)
 
-    def _scan_one(self, place: str, data: bytes) -> Iterator[Found]:
-        narrow = data.replace(b"\0", b"")
-        views = {data, narrow, narrow.translate(None, b" \t\r\n")}
-        for view in views:
-            yield from self._find(place, view, self._needles.get("text", {}))
-            yield from self._find(place, view, self._needles.get("hex", {}))
-        bare = narrow.translate(None, b" \t\r\n:-,_")
-        yield from self._find(place, bare, self._needles.get("hex", {}))
-        yield from self._find_words(place, narrow.lower())
+    def _scan(self, place: str, view: bytes) -> Iterator[Found]:
+        for alignment in range(4):
+            numbers = np.frombuffer(view, "<u4", max(0, (len(view) - alignment) // 4), alignment)
+            for at in np.flatnonzero(self._table[_hashed(numbers)]).tolist():
+                for offset, pattern, name, encoding in self._wanted.get(int(numbers[at]), ()):
+                    start = at * 4 + alignment - offset
+                    if start >= 0 and pattern.match(view, start):
+                        yield Found(name, encoding, place)
 
-    @staticmethod
-    def _find(place: str, view: bytes, needles: Mapping[bytes, tuple[str, str]]) -> Iterator[Found]:
-        for needle, (name, encoding) in needles.items():
-            if (offset := view.find(needle)) >= 0:
-                yield Found(name, encoding, place, offset)
 
-    def _find_words(self, place: str, view: bytes) -> Iterator[Found]:
-        for name, prefixes in self._rows:
-            pattern = re.compile(prefixes, re.DOTALL)
-            first = prefixes[: prefixes.index(b".")]
-            offset = view.find(first)
-            while offset >= 0:
-                if pattern.match(view, offset):
-                    yield Found(name, "words", place, offset)
-                    break
-                offset = view.find(first, offset + 1)
+def _hashed(numbers: Any) -> Any:
+    return (numbers * np.uint32(2654435761)) >> np.uint32(32 - _HASH_BITS)
+
+
+def squeezed(data: bytes) -> bytes:
+    """Take out what people and programs put between the parts of a secret; lower case."""
+    return data.translate(_LOWER, _BETWEEN)
 
 
 def pieces(secret: bytes) -> list[bytes]:
@@ -129,15 +130,9 @@ def _cut(whole):  # type: ignore[no-untyped-def]
     return [whole[start : start + PIECE_LENGTH] for start in sorted(starts)]
 
 
-def _prefixes(words: Sequence[str]) -> bytes:
-    gap = b".{0,%d}?" % _GAP_LENGTH
-    return gap.join(re.escape(word[:PREFIX_LENGTH].encode()) for word in words)
-
-
 def _encoded(piece: bytes) -> Iterator[tuple[str, bytes]]:
     yield "as it is", piece
     yield "hex", piece.hex().encode()
-    yield "hex in capitals", piece.hex().upper().encode()
     for alignment in range(3):
         start = -(-8 * alignment // 6)
         stop = 8 * (alignment + len(piece)) // 6
@@ -149,19 +144,17 @@ def _encoded(piece: bytes) -> Iterator[tuple[str, bytes]]:
         yield "Python's escapes", escape.encode()
     for escape in (quote(piece, safe=""), quote(piece), quote_plus(piece), _all_percent(piece)):
         yield "URL", escape.encode()
-        yield "URL", re.sub("%..", lambda match: match[0].lower(), escape).encode()
     for codec in ("utf-8", "latin-1"):
         try:
             text = piece.decode(codec)
         except UnicodeDecodeError:
             continue
+        yield "UTF-16", text.encode("utf-16-le")
         yield "JSON", json.dumps(text)[1:-1].encode()
         yield "JSON", json.dumps(text, ensure_ascii=False)[1:-1].encode()
         yield "JSON", json.dumps(text)[1:-1].replace("/", "\\/").encode()
         yield "HTML", html.escape(text).encode()
         yield "HTML", html.escape(text).encode("ascii", "xmlcharrefreplace")
-        for wide in ("utf-16-le", "utf-16-be", "utf-32-le"):
-            yield wide, text.encode(wide)
 
 
 def _all_percent(piece: bytes) -> str:

@@ -153,11 +153,16 @@ class World:
             self.run()
             seconds -= step
 
-    def begin(self, customer: Customer, made: Deposited, recovery: str) -> Session:
-        """Begin collecting, with mail code and TOTP once more; the provider releases."""
+    def begin_unattended(self, customer: Customer, made: Deposited, recovery: str) -> Session:
+        """Begin collecting, with mail code and TOTP once more; the custodian does nothing yet."""
         customer.sign_in()
         session = Session(customer.http, made, recovery)
         session.begin().ok()
+        return session
+
+    def begin(self, customer: Customer, made: Deposited, recovery: str) -> Session:
+        """Begin collecting, and let the provider release."""
+        session = self.begin_unattended(customer, made, recovery)
         self.run()
         return session
 
