@@ -1,0 +1,3 @@
+from tests.custodian.conftest import rig
+
+__all__ = ["rig"]
