@@ -81,7 +81,7 @@ class Sender:
         transport = self._transport()
         try:
             for due in claimed:
-                self._settle(due, transport.send(self._mail(due)))
+                self._settle(due, self._try(transport, due))
         finally:
             transport.close()
         return len(claimed)
@@ -90,6 +90,19 @@ class Sender:
         if self.settings.smtp_host:
             return Smtp(self.settings)
         return Folder(mailbox_of(self.settings))
+
+    def _try(self, transport: Transport, due: _Due) -> Answer:
+        """Write and hand over one mail; one that cannot be written keeps no other waiting."""
+        try:
+            mail = self._mail(due)
+        except Exception:  # an address that no header can carry, for one: anybody may type it
+            _log.exception("a mail cannot be written", extra={"mail": due.id})
+            return Answer("refused", "unfit")
+        try:
+            return transport.send(mail)
+        except Exception:
+            _log.exception("a mail could not be handed over", extra={"mail": due.id})
+            return Answer("later", "failed")
 
     def _mail(self, due: _Due) -> EmailMessage:
         subject, text = letter.write(self.settings, due.message, due.locale, due.contents)
