@@ -291,8 +291,9 @@ def test_a_sealed_invitation_opens_for_its_custody_only() -> None:
     with pytest.raises(Mismatch) as caught:
         invitation.open(under_other, password, other)
     assert caught.value.code == "wrong_custody"
+    too_large = envelope.seal_to(bytes(40_000), password.identity(other))
     with pytest.raises(NotOpened) as refused:
-        invitation.open(bytes(invitation.MAX_SEALED_LENGTH_BYTES + 1), password, other)
+        invitation.open(too_large, password, other)
     assert refused.value.code == "damaged_envelope"
 
 

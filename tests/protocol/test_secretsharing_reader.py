@@ -81,6 +81,19 @@ def test_two_indexes_that_a_small_prime_confuses() -> None:
     assert caught.value.code == "wrong_shares"
 
 
+@pytest.mark.parametrize(
+    ("shares", "told"),
+    [
+        (["1-a", "2:b", "3-c"], "Share 2 does not have the form"),
+        (["0-a", "2-b"], "Share 1 does not have the form"),
+        (["1-a", "2-b", "1-c"], "Share 3 has the same index"),
+    ],
+)
+def test_the_share_at_fault_is_named(shares: list[str], told: str) -> None:
+    with pytest.raises(ProtocolError, match=told):
+        read(shares)
+
+
 def test_at_most_sixty_four() -> None:
     shares = [f"{index:x}-{index:x}" for index in range(1, 66)]
     with pytest.raises(ProtocolError) as caught:
