@@ -46,5 +46,5 @@ def read(folder: Path) -> list[Mail]:
 def _read_one(file: Path) -> Mail:
     mail = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
     body = mail.get_body(("plain",))
-    text = body.get_content() if body else ""
+    text = body.get_content().replace("\r\n", "\n") if body else ""
     return Mail(str(mail["To"]), str(mail["Subject"]), str(mail["Date"]), text)

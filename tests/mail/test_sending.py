@@ -17,7 +17,7 @@ def _ask(client: FlaskClient, address: str) -> None:
     assert client.post(f"{API}/accounts", json=body).status_code == 201
 
 
-@pytest.mark.parametrize("unfit", ["a..b@example.org", ".a@example.org", "=?utf-8?q?x?=@x.org"])
+@pytest.mark.parametrize("unfit", ["=?utf-8?q?x?=@x.org", "=?utf-8?b?eA==?=@x.org"])
 def test_an_address_that_no_header_carries_keeps_no_other_mail_waiting(
     web: Web, client: FlaskClient, smtp: Mailbox, unfit: str
 ) -> None:
