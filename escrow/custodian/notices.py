@@ -66,41 +66,44 @@ def count(custodian: Custodian) -> int:
             Recovery.state == "opened", Recovery.notices_written_at.is_not(None)
         )
         waiting = db.scalars(query).all()
-    return sum(_count_one(custodian, recovery) for recovery in waiting)
+
+    def do(db: Session, recovery: str) -> bool:
+        return _count_one(custodian, db, recovery)
+
+    return custodian.each("count notices", waiting, do)
 
 
-def _count_one(custodian: Custodian, recovery: str) -> bool:
-    with custodian.database.transaction() as db:
-        row = db.get(Recovery, recovery, with_for_update=True)
-        if row is None or row.state != "opened":
-            return False
-        query = select(Outbox).where(
-            Outbox.recovery == recovery, Outbox.message.like("recovery_opened_%")
-        )
-        mails = db.scalars(query).all()
-        opened = _newest_opening(custodian, db, recovery)
-        if opened is None or any(mail.state == "queued" for mail in mails):
-            return False
-        if not any(mail.state == "sent" and mail.is_customer for mail in mails):
-            return False
-        refused = sorted({mail.address_hash for mail in mails if mail.state == "refused"})
-        wait = opened.event.data["wait_seconds"]
-        deposit = custodies.find_deposit(db, row.deposit)
-        if refused:
-            waiting = custodies.manifest_of(deposit).waiting_seconds
-            wait += min(waiting, machine.REFUSED_NOTICE_SECONDS)
-        if not swap_state(db, row, "noticed", wait_seconds=wait):
-            return False
-        append(
-            db,
-            custodian.author,
-            "recovery noticed",
-            {"wait_seconds": wait, "refused": refused[:64]},
-            account=row.account,
-            deposit=row.deposit,
-            recovery=row.id,
-        )
-        return True
+def _count_one(custodian: Custodian, db: Session, recovery: str) -> bool:
+    row = db.get(Recovery, recovery, with_for_update=True)
+    if row is None or row.state != "opened":
+        return False
+    query = select(Outbox).where(
+        Outbox.recovery == recovery, Outbox.message.like("recovery_opened_%")
+    )
+    mails = db.scalars(query).all()
+    opened = _newest_opening(custodian, db, recovery)
+    if opened is None or any(mail.state == "queued" for mail in mails):
+        return False
+    if not any(mail.state == "sent" and mail.is_customer for mail in mails):
+        return False
+    refused = sorted({mail.address_hash for mail in mails if mail.state == "refused"})
+    wait = opened.event.data["wait_seconds"]
+    deposit = custodies.find_deposit(db, row.deposit)
+    if refused:
+        waiting = custodies.manifest_of(deposit).waiting_seconds
+        wait += min(waiting, machine.REFUSED_NOTICE_SECONDS)
+    if not swap_state(db, row, "noticed", wait_seconds=wait):
+        return False
+    append(
+        db,
+        custodian.author,
+        "recovery noticed",
+        {"wait_seconds": wait, "refused": refused[:64]},
+        account=row.account,
+        deposit=row.deposit,
+        recovery=row.id,
+    )
+    return True
 
 
 def _newest_opening(custodian: Custodian, db: Session, recovery: str) -> Entry | None:

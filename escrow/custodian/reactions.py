@@ -6,7 +6,7 @@ reaction and a crash after it does not; reactions are written so that a repeat i
 
 from collections.abc import Callable
 
-from sqlalchemy import select, update
+from sqlalchemy import false, select, update
 from sqlalchemy.orm import Session
 
 from escrow.custodian import deposits, notices, release
@@ -81,7 +81,7 @@ def act(custodian: Custodian) -> int:
     with custodian.database.reading() as db:
         query = (
             select(LedgerEvent.position)
-            .where(LedgerEvent.acted.is_(False), LedgerEvent.index.is_not(None))
+            .where(LedgerEvent.acted == false(), LedgerEvent.index.is_not(None))
             .where(LedgerEvent.position.not_in(later))
             .order_by(LedgerEvent.index)
             .limit(BATCH)
@@ -103,7 +103,7 @@ def _pass_over(custodian: Custodian) -> None:
         db.execute(
             update(LedgerEvent)
             .where(
-                LedgerEvent.acted.is_(False),
+                LedgerEvent.acted == false(),
                 LedgerEvent.index.is_not(None),
                 LedgerEvent.type.not_in(REACTIONS),
             )

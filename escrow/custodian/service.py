@@ -10,7 +10,7 @@ import hmac
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from sqlalchemy import select
@@ -38,6 +38,7 @@ STOPPED_SECONDS = 30.0
 IDLE_ACT_SECONDS = 1.0
 AUDITED_ENTRIES = 200
 CLOCK_BEHIND_SECONDS = 300
+RETRY_SECONDS = 60
 _MAIL_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ class Custodian:
         self.accepted_step = accepted_step
         self.acts = all_acts()
         self.postponed: dict[int, int] = {}
+        self.put_off: dict[tuple[str, str], int] = {}
         self._sequencer = Sequencer(keys, web_keys)
         self._is_taken_up = False
         self._audited = 0
@@ -98,29 +100,50 @@ class Custodian:
         told = "".join(f" {name}={value}" for name, value in where.items())
         _log.critical("ALARM %s%s", message, told)
 
-    def guarded(self, do: Callable[..., Any], *arguments: Any) -> int:
+    def guarded(self, do: Callable[..., Any], *arguments: Any, name: str = "") -> int:
         """Do one thing of many: a failure is logged and does not stop the others.
 
         Calls `do(custodian, *arguments)`; returns what it says it did, 1 for nothing, 0 when it
         failed. A stopped ledger and a database that is away are passed on.
         """
+        name = name or getattr(do, "__qualname__", "act")
         try:
             done = do(self, *arguments)
         except LedgerStopped:
             raise
         except ForgedRow as error:
             # One changed row must not keep everybody else from recovering.
-            self.alarm("a record was changed from outside", act=getattr(do, "__qualname__", "act"))
+            self.alarm("a record was changed from outside", act=name)
             _log.warning("forged row: %s", error.detail)
             return 0
         except Unavailable:
             raise
         except Exception:
-            name = getattr(do, "__qualname__", "act")
             _log.exception("%s failed", name)
             self.alarm("an act failed", act=name)
             return 0
         return 1 if done is None else int(done)
+
+    def each(
+        self, act: str, found: Iterable[str], do: Callable[[Session, str], bool | None]
+    ) -> int:
+        """Do something for every identifier, each in a transaction of its own.
+
+        One that fails is put off for a minute, so that it keeps nobody else waiting. Returns for
+        how many `do` did not say False.
+        """
+        now = self.clock.now()
+        done = 0
+        for identifier in found:
+            if self.put_off.get((act, identifier), 0) > now:
+                continue
+            outcome = self.guarded(_one, do, identifier, name=act)
+            if outcome:
+                self.put_off.pop((act, identifier), None)
+                done += outcome - 1
+            else:
+                self.put_off[act, identifier] = now + RETRY_SECONDS
+        return done
 
     def run_pass(self, *, is_acting: bool = True) -> bool:
         """Sequence, sign, act; tells whether there was anything to do.
@@ -261,3 +284,9 @@ class Custodian:
                 sent = 0
             if not sent:
                 over.wait(_MAIL_SECONDS)
+
+
+def _one(custodian: Custodian, do: Callable[[Session, str], bool | None], identifier: str) -> int:
+    """Do it in one transaction; 1 for nothing done, 2 otherwise."""
+    with custodian.database.transaction() as db:
+        return 1 if do(db, identifier) is False else 2

@@ -23,24 +23,20 @@ BATCH = 100
 
 def act(custodian: Custodian) -> int:
     """Do everything that is due; returns how much was done."""
-    return sum(
-        step(custodian) for step in (make_ready, expire, wipe_sessions, pause, destroy, verify)
-    )
+    steps = (make_ready, expire, wipe_sessions, pause, destroy, close_accounts, verify)
+    return sum(custodian.guarded(step) for step in steps)
 
 
 def _each(
     custodian: Custodian,
+    act: str,
     query: Callable[[], object],
     do: Callable[[Session, str], bool],
 ) -> int:
-    """Run `do` for every identifier that the query finds, each in a transaction of its own."""
+    """Run `do` for every identifier that the query finds."""
     with custodian.database.reading() as db:
         found = list(db.scalars(query()))  # type: ignore[call-overload]
-    done = 0
-    for identifier in found:
-        with custodian.database.transaction() as db:
-            done += do(db, identifier)
-    return done
+    return custodian.each(act, found, do)
 
 
 def make_ready(custodian: Custodian) -> int:
@@ -67,7 +63,7 @@ def make_ready(custodian: Custodian) -> int:
             Recovery.noticed_at + Recovery.wait_seconds <= now,
         )
 
-    return _each(custodian, due, do)
+    return _each(custodian, "make_ready", due, do)
 
 
 def expire(custodian: Custodian) -> int:
@@ -95,7 +91,7 @@ def expire(custodian: Custodian) -> int:
             )
         )
 
-    return _each(custodian, due, do)
+    return _each(custodian, "expire", due, do)
 
 
 def _say(custodian: Custodian, db: Session, row: Recovery, what: str) -> None:
@@ -114,11 +110,12 @@ def wipe_sessions(custodian: Custodian) -> int:
     now = custodian.clock.now()
     with custodian.database.transaction() as db:
         over = select(RecoverySession.id).where(
-            or_(RecoverySession.expires_at <= now, RecoverySession.voided_at.is_not(None))
+            RecoverySession.id == ReleaseRow.session,
+            or_(RecoverySession.expires_at <= now, RecoverySession.voided_at.is_not(None)),
         )
         statement = (
             update(ReleaseRow)
-            .where(ReleaseRow.sealed.is_not(None), ReleaseRow.session.in_(over))
+            .where(ReleaseRow.sealed.is_not(None), over.exists())
             .values(sealed=None)
         )
         return changed(db, statement)
@@ -151,7 +148,7 @@ def pause(custodian: Custodian) -> int:
             CustodyRow.invited_until <= now,
         )
 
-    return _each(custodian, due, do)
+    return _each(custodian, "pause", due, do)
 
 
 def destroy(custodian: Custodian) -> int:
@@ -177,10 +174,10 @@ def destroy(custodian: Custodian) -> int:
                 Deposit.closing_at <= now,
                 Deposit.id.not_in(open_recovery),
             )
-            .limit(BATCH)
+            .limit(BATCH + len(custodian.put_off))
         )
 
-    return _each(custodian, due, do) + _close_accounts(custodian)
+    return _each(custodian, "destroy", due, do)
 
 
 def _destroy_one(custodian: Custodian, db: Session, row: Deposit) -> None:
@@ -192,7 +189,7 @@ def _destroy_one(custodian: Custodian, db: Session, row: Deposit) -> None:
     db.execute(
         update(CustodyRow)
         .where(CustodyRow.deposit == row.id, CustodyRow.role == "provider")
-        .values(state="destroyed")
+        .values(state="destroyed", verified_at=None)
     )
     append(
         db,
@@ -205,13 +202,14 @@ def _destroy_one(custodian: Custodian, db: Session, row: Deposit) -> None:
     )
 
 
-def _close_accounts(custodian: Custodian) -> int:
+def close_accounts(custodian: Custodian) -> int:
+    """Close the accounts whose time is over and whose deposits are all destroyed."""
     now = custodian.clock.now()
     with custodian.database.transaction() as db:
-        busy = select(Deposit.account).where(Deposit.state != "closed")
+        busy = select(Deposit.id).where(Deposit.account == Account.id, Deposit.state != "closed")
         statement = (
             update(Account)
-            .where(Account.state == "closing", Account.closing_at <= now, Account.id.not_in(busy))
+            .where(Account.state == "closing", Account.closing_at <= now, ~busy.exists())
             .values(state="closed")
         )
         return changed(db, statement)
@@ -224,7 +222,10 @@ def verify(custodian: Custodian) -> int:
     def do(db: Session, custody: str) -> bool:
         row = db.get(CustodyRow, custody, with_for_update=True)
         deposit = db.get(Deposit, row.deposit) if row else None
-        if row is None or deposit is None or row.state != "held":
+        if row is None:
+            return False
+        if deposit is None or row.state != "held":
+            row.verified_at = None
             return False
         row.verified_at = now
         try:
@@ -232,6 +233,7 @@ def verify(custodian: Custodian) -> int:
         except Refusal as refusal:
             custodian.alarm("provider share fails", deposit=deposit.id, reason=refusal.reason)
             row.state = "rejected"
+            row.verified_at = None
             deposits.say(custodian, db, row, "rejected", reason=refusal.reason)
             tell_customer(custodian, db, deposit, "custody_rejected", {"reason": refusal.reason})
             return True
@@ -241,14 +243,11 @@ def verify(custodian: Custodian) -> int:
 
     def due() -> object:
         return (
+            # No other condition: it is null where nothing is held, and so its index serves.
             select(CustodyRow.id)
-            .where(
-                CustodyRow.role == "provider",
-                CustodyRow.state == "held",
-                CustodyRow.verified_at <= now - deposits.VERIFY_SECONDS,
-            )
+            .where(CustodyRow.verified_at <= now - deposits.VERIFY_SECONDS)
             .order_by(CustodyRow.verified_at)
-            .limit(BATCH)
+            .limit(BATCH + len(custodian.put_off))
         )
 
-    return _each(custodian, due, do)
+    return _each(custodian, "verify", due, do)

@@ -21,6 +21,7 @@ from escrow.protocol.errors import BadSignature
 CLOSING_SECONDS = 30 * 86400
 CHECKPOINT_AGE_SECONDS = 86400
 _FETCH_WINDOW_SECONDS = 600
+_OPEN = ("pending", "active", "complete", "rejected")  # a rejected one is kept until it is closed
 _GONE = {"withdrawn", "declined", "lost", "destroyed", "rejected"}
 
 
@@ -253,7 +254,7 @@ def close(db: Session, web: Web, row: Deposit, reason: str, until: int | None = 
     """Schedule a deposit's destruction in 30 days; raises WrongState."""
     if row.state == "closing":
         return row
-    if row.state in {"closed", "rejected"}:
+    if row.state == "closed":
         raise WrongState(row.state)
     row.state_before_closing = row.state
     row.state = "closing"
@@ -271,7 +272,7 @@ def close(db: Session, web: Web, row: Deposit, reason: str, until: int | None = 
 
 def reopen(db: Session, web: Web, row: Deposit, by: str) -> Deposit:
     """Undo a scheduled closing; raises WrongState."""
-    if row.state in {"pending", "active", "complete"}:
+    if row.state in _OPEN:
         return row
     if row.state != "closing":
         raise WrongState(row.state)
@@ -296,8 +297,7 @@ def reopen_all(db: Session, web: Web, account: str, until: int, reason: str) -> 
 
 
 def _open_deposits(db: Session, account: str) -> list[Deposit]:
-    states = ("pending", "active", "complete")
-    query = select(Deposit).where(Deposit.account == account, Deposit.state.in_(states))
+    query = select(Deposit).where(Deposit.account == account, Deposit.state.in_(_OPEN))
     query = query.with_for_update()
     return list(db.scalars(query))
 
