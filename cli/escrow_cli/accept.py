@@ -87,7 +87,8 @@ def _open(cli: Cli, link: InvitationLink, sealed: bytes) -> Invitation:
 def _confirmed(cli: Cli, invitation: Invitation, path: str) -> Card:
     """Have the person confirm who she is, then save the card and prove that it can be read."""
     from escrow.protocol.kit import Card
-    from escrow_cli.ledger import open_ledger, say_look
+    from escrow_cli.ledger import say_look
+    from escrow_cli.ledgerkeys import open_ledger
     from escrow_cli.piece import altered, fetch_custody
     from escrow_cli.sources import save
 
@@ -132,7 +133,7 @@ def _is_saved(path: Path, card: Card) -> bool:
 def _attest(cli: Cli, card: Card, name: str, path: str) -> None:
     from escrow_cli import printing
     from escrow_cli.attesting import attest_share
-    from escrow_cli.ledger import open_ledger
+    from escrow_cli.ledgerkeys import open_ledger
 
     ledger, _ = open_ledger(cli, card.manifest.ledger_vkey)
     with cli.terminal.progress(cli.t.gettext("Proving that your piece is there …")):

@@ -8,7 +8,8 @@ from escrow.i18n import N_
 from escrow.protocol.ledger import Event
 from escrow_cli.context import Cli
 from escrow_cli.errors import NOTHING_SENT, NotNow, Refused
-from escrow_cli.ledger import Ledger, open_ledger, say_look
+from escrow_cli.ledger import Ledger, say_look
+from escrow_cli.ledgerkeys import open_ledger
 from escrow_cli.piece import Piece, altered, fetch_custody
 from escrow_cli.release import Running
 

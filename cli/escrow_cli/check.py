@@ -19,7 +19,8 @@ CHECK_CODE = "ESCROW_CHECK_CODE"
 )
 def check(cli: Cli, path: str | None, share: bool) -> None:
     from escrow_cli import attesting, piece
-    from escrow_cli.ledger import open_ledger, say_look
+    from escrow_cli.ledger import say_look
+    from escrow_cli.ledgerkeys import open_ledger
     from escrow_cli.status import state_name
 
     if share or path:

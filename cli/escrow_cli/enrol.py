@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from escrow.i18n import N_
-from escrow_cli import handing, people, register
+from escrow_cli import finishing, handing, people, register
 from escrow_cli.context import Cli, verb
 from escrow_cli.errors import NotNow, Usage
 from escrow_cli.sources import Source, save
@@ -66,14 +66,15 @@ def enrol(
 ) -> None:
     named = tuple(people.parse(contact) for contact in contacts)
     account = register.account_for_enrolment(cli, address, new=new_account)
-    if resume and _resume(cli, kit):
+    if resume and finishing.resume(cli, kit):
         return
     from escrow_cli import making
-    from escrow_cli.ledger import open_ledger, say_look
+    from escrow_cli.ledger import say_look
+    from escrow_cli.ledgerkeys import check_keys, open_ledger
     from escrow_cli.signin import with_step_up
 
     ledger, keys = open_ledger(cli, None)
-    ledger.check_keys(keys)
+    check_keys(ledger, keys)
     say_look(cli, ledger)
     plan = _plan(cli, account, named, keys.ledger_vkey, keys.provider_key, given)
     if plan.waiting_seconds < keys.minimum_waiting_seconds:
@@ -97,7 +98,7 @@ def enrol(
     except (Usage, NotNow):
         handing.forget_unsent(cli, deposit, path)
         raise
-    _finish(cli, handing.wait_for_provider(cli, deposit), made.kit, path)
+    finishing.finish(cli, handing.wait_for_provider(cli, deposit), made.kit, path)
 
 
 def _plan(
@@ -143,67 +144,4 @@ def _plan(
         ledger_vkey=ledger_vkey,
         provider_key=provider_key,
         url=cli.url,
-    )
-
-
-def _finish(cli: Cli, deposit: dict[str, Any], kit: Any, path: Any) -> None:
-    from escrow_cli.ledger import open_ledger
-
-    ledger, _ = open_ledger(cli, kit.manifest.ledger_vkey)
-    handing.hand_over_kit(cli, ledger, kit, path)
-    _conclude(cli, cli.client.get(f"deposits/{deposit['deposit']}"), str(path))
-
-
-def _resume(cli: Cli, kit: str | None) -> bool:
-    """Finish what was interrupted; False when nothing had been sent, so all begins anew."""
-    sent = []
-    for deposit, entry in cli.state.read()["deposits"].items():
-        if "invitations" not in entry:  # somebody else's, of whom this person is a contact
-            continue
-        path = handing.kit_path(kit, deposit)
-        try:
-            found = cli.client.get(f"deposits/{deposit}")
-        except NotNow as error:
-            if error.reason == "not_found":
-                handing.forget_unsent(cli, deposit, path)
-            continue
-        sent.append(found)
-        own = next(c for c in found["custodies"] if c["role"] == "customer")
-        if own["state"] != "invited":
-            continue
-        cli.terminal.say(cli.t.gettext("Going on with “{label}”.", label=found["label"]))
-        saved = handing.read_kit(path)
-        if saved.manifest.hash != cli.state.manifest_hash(deposit):
-            raise Usage(N_("{path} is another kit."), reason="other_kit", path=path)
-        _finish(cli, handing.wait_for_provider(cli, deposit), saved, path)
-        return True
-    if not sent:
-        cli.terminal.say(cli.t.gettext("Nothing had been sent yet."))
-        return False
-    cli.terminal.say(cli.t.gettext("Nothing was left unfinished."))
-    _conclude(cli, sent[-1], str(handing.kit_path(kit, sent[-1]["deposit"])))
-    return True
-
-
-def _conclude(cli: Cli, document: dict[str, Any], kit: str) -> None:
-    """Show what is still to be handed out, and say how things stand."""
-    from escrow.protocol.encoding import b64url_decode
-    from escrow.protocol.manifest import Manifest
-
-    shown = handing.show_invitations(cli, document)
-    cli.terminal.say()
-    if shown:
-        cli.terminal.say(
-            cli.t.gettext("Not finished until they have accepted: `escrow status` shows it.")
-        )
-    else:
-        cli.terminal.say(cli.t.gettext("Done."))
-    cli.terminal.document(
-        {
-            "deposit": document["deposit"],
-            "state": document["state"],
-            "manifest_code": Manifest.parse(b64url_decode(document["manifest"])).code(),
-            "kit": kit,
-            "invitations": shown,
-        }
     )

@@ -7,13 +7,13 @@ Source: PROTOCOL.md sections 6, 10 and 12.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from escrow.i18n import N_
 from escrow.protocol import ledger as protocol
+from escrow.protocol import note as notes
 from escrow.protocol.encoding import b64url_decode
-from escrow.protocol.errors import Malformed, ProtocolError
+from escrow.protocol.errors import ProtocolError
 from escrow.protocol.note import Checkpoint, Verifier
 from escrow_cli.context import Cli
 from escrow_cli.errors import NOTHING_SENT, Refused, of_protocol
@@ -23,43 +23,22 @@ FORKED = N_("The ledger shows another history than the one that you have seen.")
 OTHER_KEY = N_("The service shows another ledger key than the one that you know.")
 
 
-@dataclass(frozen=True)
-class Keys:
-    """The service's public keys as it says them; `Ledger.check_keys` proves them."""
-
-    ledger_vkey: str
-    provider_key: bytes
-    minimum_waiting_seconds: int
-    provider_phone: str
-    changes: tuple[dict[str, Any], ...]
-
-    @classmethod
-    def fetch(cls, cli: Cli) -> Keys:
-        found = cli.client.get("keys")
-        return cls(
-            found["ledger_vkey"],
-            b64url_decode(found["provider_key"]),
-            found["minimum_waiting_seconds"],
-            found["provider"]["phone"],
-            tuple(found["changes"]),
-        )
-
-
 class Ledger:
-    """The ledger of one service, by one pinned key. `first_look` is true without history."""
+    """The ledger of one service, by one pinned key. `first_look` is true without history.
 
-    def __init__(self, cli: Cli, vkey: str) -> None:
+    `earlier` are keys from which this one was reached: they count for what was kept, never for
+    what the service says now.
+    """
+
+    def __init__(self, cli: Cli, vkey: str, earlier: tuple[str, ...] = ()) -> None:
         self._cli = cli
         self.verifier = self._parse(vkey)
+        self._earlier = tuple(self._parse(one) for one in earlier)
         self.first_look = True
         self._seen: list[Checkpoint] = []
         kept = cli.state.read()["checkpoint"]
         if kept is not None:
-            try:
-                self._seen.append(Checkpoint.verify(kept, self.verifier))
-            except ProtocolError:
-                raise Refused(OTHER_KEY, NOTHING_SENT, reason="other_ledger_key") from None
-            self.first_look = False
+            self.remember(kept)
 
     @staticmethod
     def _parse(vkey: str) -> Verifier:
@@ -70,9 +49,16 @@ class Ledger:
 
     def remember(self, note: str) -> None:
         """Take up a checkpoint from paper or a file (empty: none): history must continue it."""
-        if note:
-            self._seen.append(self._verified(note))
+        if not note:
+            return
+        for verifier in (self.verifier, *self._earlier):
+            try:
+                self._seen.append(Checkpoint.verify(note, verifier))
+            except ProtocolError:
+                continue
             self.first_look = False
+            return
+        raise Refused(OTHER_KEY, NOTHING_SENT, reason="other_ledger_key")
 
     def newest(self) -> Checkpoint:
         """Fetch the newest checkpoint; refuse unless it continues all that was seen."""
@@ -95,24 +81,6 @@ class Ledger:
             raise of_protocol(error, Refused) from None
         self._continue(parsed.checkpoint, may_be_older=True)
         return event
-
-    def check_keys(self, keys: Keys) -> None:
-        """Refuse keys that the ledger does not name: what is sealed to them could be read."""
-        if keys.ledger_vkey != self.verifier.vkey:
-            raise Refused(OTHER_KEY, NOTHING_SENT, reason="other_ledger_key")
-        newest: dict[str, bytes] = {}
-        for entry in sorted(keys.changes, key=lambda entry: int(entry["index"])):
-            event = self.event(entry)
-            if event.type == "key changed":
-                newest[event.data["use"]] = event.data["new"]
-        if newest.get("provider") != keys.provider_key:
-            raise Refused(
-                N_("The provider's key is not the one that the ledger names."),
-                NOTHING_SENT,
-                reason="other_provider_key",
-            )
-        if newest.get("ledger", keys.ledger_vkey.encode()) != keys.ledger_vkey.encode():
-            raise Refused(OTHER_KEY, NOTHING_SENT, reason="other_ledger_key")
 
     def _verified(self, note: str) -> Checkpoint:
         try:
@@ -161,39 +129,13 @@ class Ledger:
         self._seen = [checkpoint]
         with self._cli.state.change() as found:
             kept = found["checkpoint"]
-            if kept is None or Checkpoint.verify(kept, self.verifier).size < checkpoint.size:
+            if kept is None or _size(kept) < checkpoint.size:
                 found["checkpoint"] = note
 
 
-def open_ledger(cli: Cli, pinned_vkey: str | None, *, note: str = "") -> tuple[Ledger, Keys]:
-    """Open the ledger by the key pinned in a manifest, else by what the service says.
-
-    A later key is accepted only through `key changed` entries that the pinned key has signed for.
-    `note` is a checkpoint from a card or kit.
-    """
-    keys = Keys.fetch(cli)
-    vkey = pinned_vkey or keys.ledger_vkey
-    if vkey != keys.ledger_vkey:
-        _follow(cli, vkey, keys)
-        vkey = keys.ledger_vkey
-    ledger = Ledger(cli, vkey)
-    ledger.remember(note)
-    ledger.newest()
-    return ledger, keys
-
-
-def _follow(cli: Cli, vkey: str, keys: Keys) -> None:
-    """Follow the chain from a pinned key to the present one; raises Refused where it breaks."""
-    for entry in sorted(keys.changes, key=lambda entry: int(entry["index"])):
-        try:
-            event = protocol.Event.parse(b64url_decode(entry["event"]))
-        except Malformed as error:
-            raise of_protocol(error, Refused) from None
-        if event.type == "key changed" and event.data["old"] == vkey.encode():
-            Ledger(cli, vkey).event(entry)
-            vkey = event.data["new"].decode(errors="replace")
-    if vkey != keys.ledger_vkey:
-        raise Refused(OTHER_KEY, NOTHING_SENT, reason="other_ledger_key")
+def _size(kept: str) -> int:
+    """Return the size in a checkpoint that was verified when it was kept."""
+    return Checkpoint.parse(notes.split_note(kept)[0]).size
 
 
 def say_look(cli: Cli, ledger: Ledger) -> None:

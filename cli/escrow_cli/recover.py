@@ -5,7 +5,6 @@ The exit status is 0 only when the key is in the person's hands; 4 says that the
 
 from __future__ import annotations
 
-import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,6 @@ from escrow.i18n import N_
 from escrow_cli import signin
 from escrow_cli.context import Cli, verb
 from escrow_cli.errors import NotNow, Usage
-
-REASON = "ESCROW_REASON"
-NOTICE_SECONDS = 20
 
 _OPTIONS = (
     click.option("--address", help=N_("Your mail address.")),
@@ -56,16 +52,16 @@ def recover(
         raise Usage(N_("--print goes with neither --json nor --output."))
     if output and Path(output).exists():
         raise Usage(N_("{path} exists already."), reason="file_exists", path=output)
-    from escrow_cli import collecting, piece
+    from escrow_cli import collecting, opening, piece, received
 
     own = piece.of_options(cli, kit, role="customer") if kit else None
     mail = signin.mail_session(cli, signin.ask_address(cli, address))
     chosen = _choose(cli, mail, deposit or (own.manifest.deposit if own else None))
     signin.full_session(cli, mail, chosen["account"])
     document = cli.client.get(f"deposits/{chosen['deposit']}")
-    target = collecting.check_document(cli, document, own)
-    running = _running(cli, target, document["recovery"], reason)
-    _refuse_too_early(cli, running)
+    target = received.check_document(cli, document, own)
+    running = opening.running(cli, target, document["recovery"], reason)
+    opening.refuse_too_early(cli, running)
     secret, key = collecting.collect(cli, target, running["recovery"], own, contacts)
     _deliver(cli, secret, to_stdout=to_stdout, newline=not no_newline, output=output)
     _complete(cli, target, running["recovery"], key)
@@ -112,63 +108,6 @@ def _choose(cli: Cli, mail: signin.MailSession, wanted: str | None) -> dict[str,
         for line in usable
     ]
     return usable[cli.terminal.choose(cli.t.gettext("Which one?"), lines, "ESCROW_CHOICE")]
-
-
-def _running(cli: Cli, target: Any, recovery: str | None, reason: str | None) -> dict[str, Any]:
-    """Continue the recovery that runs, or open one; returns its document."""
-    if recovery is not None:
-        return cli.client.get(f"recoveries/{recovery}")
-    if reason is None:
-        question = cli.t.gettext("What happened? Your contacts read it (may be empty)")
-        reason = cli.terminal.ask(question, REASON)
-    made = secrets.token_hex(16)
-    body = {"deposit": target.manifest.deposit, "reason": reason}
-    signin.with_step_up(cli, lambda: cli.client.put(f"recoveries/{made}", body))
-    cli.terminal.say(cli.t.gettext("The recovery has started. Everyone concerned is being told."))
-    return _noticed(cli, made)
-
-
-def _noticed(cli: Cli, recovery: str) -> dict[str, Any]:
-    """Give the notices a moment to leave, so that the calendar can be told."""
-    import time
-
-    with cli.terminal.progress(cli.t.gettext("Telling you and your contacts by mail …")):
-        for _ in range(NOTICE_SECONDS * 2):
-            found = cli.client.get(f"recoveries/{recovery}")
-            if found["ready_at"] is not None:
-                return found
-            time.sleep(0.5)
-    return cli.client.get(f"recoveries/{recovery}")
-
-
-def _refuse_too_early(cli: Cli, running: dict[str, Any]) -> None:
-    state, at = running["state"], running["ready_at"]
-    extra = {"state": state, "recovery": running["recovery"], "deposit": running["deposit"]}
-    if state in {"ready", "collecting"}:
-        return
-    if at is None:
-        raise NotNow(
-            N_("The recovery has started. You can finish it {days} after everyone was told."),
-            N_("You get a mail when you can finish. Everyone told can stop it with one button."),
-            reason="not_noticed",
-            days=cli.t.ngettext("{n} day", "{n} days", -(-running["wait_seconds"] // 86400)),
-            **extra,
-        )
-    if state == "waiting":
-        raise NotNow(
-            N_("You can finish from {when}."),
-            N_("Start the same command then. Everyone told can stop it until you are done."),
-            reason="too_early",
-            when=cli.t.datetime(at),
-            at=at,
-            **extra,
-        )
-    raise NotNow(
-        N_("This recovery cannot be finished now ({state})."),
-        N_("Ask your provider."),
-        reason="wrong_state",
-        **extra,
-    )
 
 
 def _deliver(

@@ -48,7 +48,8 @@ def verify(cli: Cli, path: str | None, address: str | None) -> None:
 
 
 def _of_piece(cli: Cli, path: str) -> tuple[Ledger, list[tuple[int, int, str]]]:
-    from escrow_cli.ledger import open_ledger, say_look
+    from escrow_cli.ledger import say_look
+    from escrow_cli.ledgerkeys import check_keys, open_ledger
     from escrow_cli.piece import altered, fetch_custody, of_options
 
     piece = of_options(cli, path)
@@ -58,21 +59,22 @@ def _of_piece(cli: Cli, path: str) -> tuple[Ledger, list[tuple[int, int, str]]]:
         raise altered()
     ledger, keys = open_ledger(cli, manifest.ledger_vkey, note=piece.checkpoint)
     say_look(cli, ledger)
-    ledger.check_keys(keys)
+    check_keys(ledger, keys)
     cli.client.signer = piece.signer()
     return ledger, _checked(cli, ledger, f"custodies/{custody}/events")
 
 
 def _of_customer(cli: Cli, address: str | None) -> tuple[Ledger, list[tuple[int, int, str]]]:
     from escrow_cli import status
-    from escrow_cli.ledger import open_ledger, say_look
+    from escrow_cli.ledger import say_look
+    from escrow_cli.ledgerkeys import check_keys, open_ledger
     from escrow_cli.piece import fetch_custody
     from escrow_cli.signin import signed_in
 
     account = signed_in(cli, address)
     ledger, keys = open_ledger(cli, None)
     say_look(cli, ledger)
-    ledger.check_keys(keys)
+    check_keys(ledger, keys)
     entries = []
     for line in status.listed(cli, account):
         document = status.details(cli, line["deposit"])

@@ -103,8 +103,7 @@ class Process:
         assert self.child.stdout is not None and self.child.stderr is not None
         self.stdout += self.child.stdout.read()
         self.stderr += self.child.stderr.read().decode()
-        os.close(self.master)
-        os.close(self.slave)
+        self._close()
         return Ended(self.child.returncode, self.stdout, self.stderr, self.tty)
 
     def until(self, is_over: Callable[[], bool], seconds: float = 90) -> None:
@@ -127,6 +126,12 @@ class Process:
         """End it as a power cut would."""
         self.child.send_signal(signal.SIGKILL)
         self.child.wait()
+        self._close()
+
+    def _close(self) -> None:
+        for stream in (self.child.stdout, self.child.stderr):
+            if stream is not None:
+                stream.close()
         os.close(self.master)
         os.close(self.slave)
 

@@ -92,6 +92,31 @@ class Service:
     mailbox: Mailbox
     database: Database
     custodian: Custodian
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start_custodian(self) -> None:
+        self._stop = threading.Event()
+        run = self.custodian.run_forever
+        self._thread = threading.Thread(target=run, args=(self._stop,), daemon=True)
+        self._thread.start()
+
+    def stop_custodian(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(15)
+
+    def rotate_ledger_key(self) -> None:
+        """Introduce a new ledger key, as an operator does."""
+        self.stop_custodian()
+        old = self.custodian
+        keys = old.keys.with_new_ledger_key(self.clock.now())
+        old.outside.reload()
+        self.custodian = Custodian(
+            old.settings, self.database, keys, old.web_keys, self.clock, old.outside, self.mailbox
+        )
+        self.start_custodian()
+        time.sleep(2)
 
     @property
     def netloc(self) -> str:
@@ -185,19 +210,17 @@ def running(directory: Path) -> Iterator[Service]:
     server = make_server(
         "127.0.0.1", port, app, threaded=True, request_handler=_Quiet, fd=listener.fileno()
     )
-    stop = threading.Event()
-    threads = [
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True),
-        threading.Thread(target=custodian.run_forever, args=(stop,), daemon=True),
-    ]
-    for thread in threads:
-        thread.start()
+    serving = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    )
+    serving.start()
+    found = Service(settings.public_url, directory, clock, mailbox, database, custodian)
+    found.start_custodian()
     try:
-        yield Service(settings.public_url, directory, clock, mailbox, database, custodian)
+        yield found
     finally:
-        stop.set()
+        found.stop_custodian()
         server.shutdown()
-        for thread in threads:
-            thread.join(15)
+        serving.join(15)
         listener.close()
         database.close()

@@ -201,7 +201,7 @@ def test_a_contacts_release_signed_by_another_key(
     """Anna's real release, but the signature that Mira is shown is not hers."""
     from escrow.protocol.errors import BadSignature
     from escrow.protocol.manifest import Manifest
-    from escrow_cli import collecting
+    from escrow_cli import received
 
     class Accepting:
         def event(self, entry: dict[str, Any], _proof: str) -> Any:
@@ -215,7 +215,7 @@ def test_a_contacts_release_signed_by_another_key(
     manifest: Manifest = card.manifest
     line = manifest.of_role("contact")[0]
     key = seal.PrivateKey.generate()
-    session = collecting.Session("1" * 32, "2" * 32, key, key.public_key())
+    session = received.Session("1" * 32, "2" * 32, key, key.public_key())
     sealed = b"sealed"
     event = Event(
         "3" * 32,
@@ -232,7 +232,7 @@ def test_a_contacts_release_signed_by_another_key(
         custody=line.custody,
         recovery=session.recovery,
     )
-    target = collecting.Target(manifest, b"", b"", {}, Accepting())  # type: ignore[arg-type]
+    target = received.Target(manifest, b"", b"", {}, Accepting())  # type: ignore[arg-type]
     found = {
         "entry": {"parsed": event},
         "proof": "",
@@ -240,7 +240,7 @@ def test_a_contacts_release_signed_by_another_key(
         "signature": b64url(b"\0" * 64),
     }
     with pytest.raises(BadSignature):
-        collecting._check_entry(target, session, line, found, sealed)
+        received.check_entry(target, session, line, found, sealed)
 
 
 def test_the_deposit_is_unharmed_by_all_that(ready: Enrolled, tmp_path: Path) -> None:

@@ -259,3 +259,31 @@ def test_a_rejected_piece_is_said_at_once(enrolled: Enrolled) -> None:
     kit = Kit.parse(Path(enrolled.mira.path("kit2.escrow.json")).read_bytes())
     assert f"PUT deposits/{kit.manifest.deposit}" in enrolled.mira.line.changes_sent()
     assert not any("attestations" in line for line in enrolled.mira.line.changes_sent())
+
+
+def test_a_new_ledger_key_is_followed_only_through_the_old_one(
+    enrolled: Enrolled, tmp_path: Path
+) -> None:
+    """Last in this file: the service really changes its key."""
+    service, mira, anna = enrolled.service, enrolled.mira, enrolled.anna
+    old = service.custodian.keys.signer.verifier.vkey
+    service.rotate_ledger_key()
+    new = service.custodian.keys.signer.verifier.vkey
+    assert old != new
+
+    def forget(_method: str, path: str, document: dict[str, Any]) -> None:
+        if path == "keys":
+            document["changes"] = document["changes"][:2]
+
+    assert mira.run("verify", "--json", tamper=forget).json()["error"] == "other_ledger_key"
+    check = ("check", "--piece", enrolled.card, "--json")
+    assert anna.run(*check, tamper=forget).json()["error"] == "other_ledger_key"
+    fresh = Desk(service, tmp_path / "fresh")
+    assert fresh.run(*check, tamper=forget).json()["error"] == "other_ledger_key"
+    assert fresh.line.changes_sent() == []
+    for desk in (fresh, anna):
+        answered = desk.run(*check)
+        assert answered.status == 0, answered.stderr
+    verified = mira.run("verify", "--json")
+    assert verified.status == 0, verified.stderr
+    assert verified.json()["first_look"] is False
