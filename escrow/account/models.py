@@ -1,6 +1,6 @@
 """Tables of customers: accounts, addresses, authenticators, codes by mail, sessions."""
 
-from sqlalchemy import Index, Integer, String
+from sqlalchemy import Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from escrow.db import Base, binary, identifier, seconds
@@ -10,6 +10,14 @@ class Account(Base):
     """One customer. States: pending (not confirmed yet), active, closing, closed."""
 
     __tablename__ = "account"
+    __table_args__ = (
+        Index(
+            "ix_account_pending",
+            "created_at",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+    )
 
     id: Mapped[str] = identifier(primary=True)
     state: Mapped[str] = mapped_column(String(16))

@@ -17,5 +17,6 @@ Act = Callable[["Custodian"], int]
 def all_acts() -> list[Act]:
     """Return the acts. They are imported late, because they name `Custodian`."""
     from escrow.custodian import notices, reactions, timed
+    from escrow.custodian.housekeeping import Housekeeping
 
-    return [reactions.act, notices.count, timed.act]
+    return [reactions.act, notices.count, timed.act, Housekeeping()]

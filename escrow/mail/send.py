@@ -15,7 +15,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from escrow.clock import Clock
@@ -29,6 +29,8 @@ BATCH = 50
 CLAIM_SECONDS = 1800  # longer than a batch at the slowest server takes
 TIMEOUT_SECONDS = 30
 GIVE_UP_SECONDS = 48 * 3600
+VOID_SECONDS = 3600
+KEPT_SECONDS = 30 * 86400
 RETRY_SECONDS = (60, 120, 300, 600, 1800, 3600, 2 * 3600, 4 * 3600, 6 * 3600)
 _log = logging.getLogger(__name__)
 
@@ -183,14 +185,21 @@ def settle(row: Outbox, answer: Answer, now: int) -> None:
     row.contents = None
 
 
-def erase_void(db: Session, now: int) -> None:
-    """Delete what unsent mails to unknown addresses contain, an hour after they were made."""
-    db.execute(
-        update(Outbox)
-        .where(Outbox.state == "void", Outbox.created_at <= now - 3600)
-        .where(Outbox.recipient.is_not(None))
-        .values(recipient=None, contents=None)
-    )
+def sweep(db: Session, now: int) -> None:
+    """Delete mails to unknown addresses after an hour, and settled ones after 30 days.
+
+    Those of a recovery stay: they are counted, and its history is kept.
+    """
+    for state, seconds in (
+        ("void", VOID_SECONDS),
+        ("sent", KEPT_SECONDS),
+        ("refused", KEPT_SECONDS),
+    ):
+        db.execute(
+            delete(Outbox).where(
+                Outbox.state == state, Outbox.next_at <= now - seconds, Outbox.recovery.is_(None)
+            )
+        )
 
 
 class Smtp:

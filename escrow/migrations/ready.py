@@ -9,18 +9,24 @@ from escrow.migrations.run import pending
 
 
 def require_ready(database_url: str) -> None:
-    """Refuse a missing SQLite file, which SQLite would make empty, and tables of an older version.
+    """Refuse a missing SQLite file and tables of an older version.
 
     Raises ConfigurationError; Unavailable when the database cannot be reached.
     """
-    if database_url.startswith("sqlite"):
-        path = Path(str(make_url(database_url).database))
-        if not path.exists():
-            raise ConfigurationError(
-                f"The database {path} is missing: restore it from its backup, or make a new "
-                "installation with `escrow server init`."
-            )
+    require_file(database_url)
     if pending(database_url):
         raise ConfigurationError(
             "The database’s tables are of another version: run `escrow server migrate`."
+        )
+
+
+def require_file(database_url: str) -> None:
+    """Refuse a missing SQLite file, which SQLite would make empty; raises ConfigurationError."""
+    if not database_url.startswith("sqlite"):
+        return
+    path = Path(str(make_url(database_url).database))
+    if not path.exists():
+        raise ConfigurationError(
+            f"The database {path} is missing: restore it from its backup, or make a new "
+            "installation with `escrow server init`."
         )

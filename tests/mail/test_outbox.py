@@ -110,17 +110,30 @@ def test_a_mail_is_plain_says_that_it_is_automatic_and_carries_nothing_else(
     assert "http" not in text.replace("https://recovery.test", "")
 
 
-def test_a_mail_to_nobody_known_is_never_sent_and_soon_emptied(
+def test_a_mail_to_nobody_known_is_never_sent_and_soon_deleted(
     web: Web, queue: Queue, sender: Sender, smtp: Mailbox, clock: FakeClock
 ) -> None:
     identifier = queue(void=True)
     clock.move(GIVE_UP_SECONDS)
     assert sender.run_once() == 0
     with web.database.transaction() as db:
-        send.erase_void(db, clock.now())
-    row = row_of(web, identifier)
-    assert (row.state, row.recipient, row.contents) == ("void", None, None)
+        send.sweep(db, clock.now())
+        assert db.get(Outbox, identifier) is None
     assert smtp.mails == []
+
+
+def test_settled_mails_are_deleted_after_30_days_but_not_those_of_a_recovery(
+    web: Web, queue: Queue, sender: Sender, clock: FakeClock
+) -> None:
+    plain, kept = queue("a"), queue("b", recovery="ab" * 16)
+    sender.run_once()
+    clock.move(send.KEPT_SECONDS + send.CLAIM_SECONDS)
+    waiting = queue("c")
+    with web.database.transaction() as db:
+        send.sweep(db, clock.now())
+        left = set(db.scalars(select(Outbox.id)))
+    assert left == {kept, waiting}
+    assert plain not in left
 
 
 def test_a_recipient_that_is_refused_is_final(

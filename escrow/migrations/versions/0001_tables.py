@@ -26,6 +26,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_account"),
     )
     op.create_index("ix_account_closing_at", "account", ["closing_at"])
+    op.create_index(
+        "ix_account_pending",
+        "account",
+        ["created_at"],
+        sqlite_where=sa.text("state = 'pending'"),
+        postgresql_where=sa.text("state = 'pending'"),
+    )
     op.create_table(
         "address",
         sa.Column("id", sa.String(length=32), nullable=False),
