@@ -64,9 +64,10 @@ class Entries:
         self._db = db
         self._key = keys.mac_key
 
-    def of_account(self, account: str) -> list[Entry]:
-        """Return the entries of an account, its deposits' included."""
-        return self._all(LedgerEvent.account == account)
+    def of_account(self, account: str, *types: str) -> list[Entry]:
+        """Return the entries of an account, its deposits' included; only of some types if given."""
+        which = LedgerEvent.account == account
+        return self._all(which & LedgerEvent.type.in_(types) if types else which)
 
     def of_deposit(self, deposit: str) -> list[Entry]:
         """Return the entries of a deposit, its custodies' and recoveries' included."""

@@ -14,6 +14,7 @@ from escrow.deposit import custodies
 from escrow.deposit.models import CustodyRow, Deposit
 from escrow.i18n import translator
 from escrow.mail import outbox, tokens
+from escrow.recovery import machine
 from escrow.recovery.flow import times_of
 from escrow.recovery.models import Recovery
 
@@ -107,8 +108,8 @@ def _veto_link(
     contact: CustodyRow | None,
     recovery: Recovery,
 ) -> str:
-    """Issue a token that can stop this recovery; only held pieces and the customer get one."""
-    if contact is not None and contact.state != "held":
+    """Issue a token that can stop this recovery; the customer and who has held a piece get one."""
+    if contact is not None and not custodies.may_stop(contact):
         return custodian.settings.public_url
     token = tokens.issue(
         db,
@@ -164,7 +165,8 @@ def tell_about_recovery(custodian: Custodian, db: Session, entry: Entry, message
     deposit = db.get(Deposit, entry.event.deposit)
     if recovery is None or deposit is None:
         return
-    for recipient in customer_recipients(custodian, db, recovery.account).recipients:
+    since = recovery.opened_at - machine.CHANGED_LATELY_SECONDS
+    for recipient in customer_recipients(custodian, db, recovery.account, since).recipients:
         send(custodian, db, deposit, recipient, message, recovery, occasion=entry.event.id)
     for recipient in contact_recipients(custodian, db, deposit).recipients:
         name = f"{message}_contact"

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from escrow.custodian.entries import Entries, Entry
 from escrow.custodian.letters import send
-from escrow.custodian.recipients import contact_recipients, customer_recipients
+from escrow.custodian.recipients import contact_recipients, customer_recipients, manifest_of
 from escrow.custodian.service import Custodian
 from escrow.deposit import custodies
 from escrow.deposit.models import Deposit
@@ -26,7 +26,8 @@ def write(custodian: Custodian, db: Session, entry: Entry) -> None:
     deposit = db.get(Deposit, entry.event.deposit)
     if row is None or deposit is None or row.notices_written_at is not None:
         return
-    customer = customer_recipients(custodian, db, entry.event.data["account"])
+    since = entry.at - machine.CHANGED_LATELY_SECONDS
+    customer = customer_recipients(custodian, db, entry.event.data["account"], since)
     contacts = contact_recipients(custodian, db, deposit)
     for recipient in customer.recipients:
         send(custodian, db, deposit, recipient, "recovery_opened_customer", row)
@@ -87,11 +88,7 @@ def _count_one(custodian: Custodian, db: Session, recovery: str) -> bool:
     if not any(mail.state == "sent" and mail.is_customer for mail in mails):
         return False
     refused = sorted({mail.address_hash for mail in mails if mail.state == "refused"})
-    wait = opened.event.data["wait_seconds"]
-    deposit = custodies.find_deposit(db, row.deposit)
-    if refused:
-        waiting = custodies.manifest_of(deposit).waiting_seconds
-        wait += min(waiting, machine.REFUSED_NOTICE_SECONDS)
+    wait = _wait(custodian, db, opened, is_refused=bool(refused))
     if not swap_state(db, row, "noticed", wait_seconds=wait):
         return False
     append(
@@ -104,6 +101,33 @@ def _count_one(custodian: Custodian, db: Session, recovery: str) -> bool:
         recovery=row.id,
     )
     return True
+
+
+def _wait(custodian: Custodian, db: Session, opened: Entry, *, is_refused: bool) -> int:
+    """Compute the wait from the ledger; the web tier may have said a longer one, never a shorter.
+
+    Raises ForgedRow when the stored manifest is not the one that the ledger names.
+    """
+    entries = Entries(db, custodian.keys)
+    deposit = custodies.find_deposit(db, str(opened.event.deposit))
+    manifest = manifest_of(deposit, entries.of_deposit(deposit.id))
+    if manifest.kind == "drill":
+        return 0
+    wait: int = max(manifest.waiting_seconds, custodian.settings.minimum_waiting_seconds)
+    changes = entries.of_account(opened.event.data["account"], "address changed", "totp changed")
+    if any(_is_late_change(change, opened) for change in changes):
+        wait += machine.CHANGED_LATELY_SECONDS
+    wait = max(wait, opened.event.data["wait_seconds"])
+    if is_refused:
+        wait += min(manifest.waiting_seconds, machine.REFUSED_NOTICE_SECONDS)
+    return wait
+
+
+def _is_late_change(change: Entry, opened: Entry) -> bool:
+    """Tell whether an address or authenticator was changed in the seven days before an opening."""
+    age = opened.at - change.at
+    is_first = change.event.data.get("reason") == "enrolled"
+    return change.index < opened.index and age < machine.CHANGED_LATELY_SECONDS and not is_first
 
 
 def _newest_opening(custodian: Custodian, db: Session, recovery: str) -> Entry | None:

@@ -1,7 +1,11 @@
 """Who is told: addresses as the ledger has them, not as the database says.
 
 An account's addresses are those whose keyed hashes stand in its newest `account created` or
-`address changed`; a contact's must open the commitment in the manifest, or in a `custody moved`.
+`address changed`. The contacts are those of the manifest that the ledger names, but who declined
+or was never given a piece; their addresses must open the commitment in it. (A contact who moved is
+told here once `custody moved` is taken up with its signature checked; the web tier's word is not
+enough.) What the tables say of a custody's state counts for nothing: who can write it, or is signed
+in as the customer and reports pieces as lost, would otherwise choose who is told.
 """
 
 from dataclasses import dataclass, field
@@ -10,15 +14,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escrow.account.models import Address
-from escrow.custodian.entries import Entries
+from escrow.custodian.entries import Entries, Entry
 from escrow.custodian.service import Custodian
+from escrow.custodian.shares import Refusal, checked_manifest
 from escrow.deposit import custodies
 from escrow.deposit.models import CustodyRow, Deposit
 from escrow.errors import Unavailable
-from escrow.protocol.manifest import Manifest, contact_commitment
+from escrow.protocol import manifest as manifests
+from escrow.protocol.manifest import Manifest
+from escrow.webkeys import ForgedRow
 
 ADDRESS = ("address", "address")
-_TOLD = {"invited", "held"}
+_SAID = ("account created", "address changed")
+_LEFT = {"custody declined", "custody withdrawn"}
 
 
 @dataclass(frozen=True)
@@ -40,12 +48,17 @@ class Told:
     refused: list[bytes]
 
 
-def customer_recipients(custodian: Custodian, db: Session, account: str) -> Told:
-    """Return the customer's addresses as the ledger has them."""
-    entries = Entries(db, custodian.keys).of_account(account)
-    said = [e for e in entries if e.event.type in {"account created", "address changed"}]
+def customer_recipients(
+    custodian: Custodian, db: Session, account: str, since: int | None = None
+) -> Told:
+    """Return the customer's addresses as the ledger has them; also those of `since` or later."""
+    said = Entries(db, custodian.keys).of_account(account, *_SAID)
+    counting = len(said) - 1
+    while since is not None and counting > 0 and said[counting].at > since:
+        counting -= 1
+    hashes = [hashed for e in reversed(said[max(counting, 0) :]) for hashed in _addresses(e)]
     told = Told([], [])
-    for hashed in said[-1].event.data["addresses"] if said else []:
+    for hashed in dict.fromkeys(hashes):
         query = select(Address).where(Address.account == account, Address.lookup == hashed)
         address = next(
             (
@@ -70,41 +83,60 @@ def _decrypt(custodian: Custodian, row: Address) -> str | None:
         return None
 
 
+def _addresses(entry: Entry) -> list[bytes]:
+    found: list[bytes] = entry.event.data["addresses"]
+    return found
+
+
 def contact_recipients(custodian: Custodian, db: Session, deposit: Deposit) -> Told:
-    """Return the contacts of a deposit whose name and address open their commitment."""
-    manifest = custodies.manifest_of(deposit)
+    """Return the contacts of a deposit whose name and address open their commitment.
+
+    Raises ForgedRow when the stored manifest is not the one that the ledger names.
+    """
+    entries = Entries(db, custodian.keys).of_deposit(deposit.id)
+    left = {entry.event.custody for entry in entries if entry.event.type in _LEFT}
+    rows = {row.id: row for row in custodies.custodies_of(db, deposit.id)}
     told = Told([], [])
-    for row in custodies.custodies_of(db, deposit.id):
-        if row.role != "contact" or row.state not in _TOLD:
+    for line in manifest_of(deposit, entries).of_role("contact"):
+        if line.custody in left:
             continue
-        found = _checked_contact(custodian, db, manifest, row)
+        found = _checked_contact(custodian, line, rows.get(line.custody))
         if found is None:
-            custodian.alarm("contact's address does not fit", deposit=deposit.id, custody=row.id)
-            told.refused.append(row.contact_commitment or bytes(32))
+            custodian.alarm(
+                "contact's address does not fit", deposit=deposit.id, custody=line.custody
+            )
+            told.refused.append(line.contact_commitment or bytes(32))
         else:
             told.recipients.append(found)
     return told
 
 
+def manifest_of(deposit: Deposit, entries: list[Entry]) -> Manifest:
+    """Return the manifest that the ledger names; raises ForgedRow when another is stored."""
+    for entry in entries:
+        if entry.event.type == "deposit created":
+            try:
+                return checked_manifest(deposit, entry.event.data["manifest_hash"])
+            except Refusal:
+                break
+    raise ForgedRow
+
+
 def _checked_contact(
-    custodian: Custodian, db: Session, manifest: Manifest, row: CustodyRow
+    custodian: Custodian, line: manifests.Custody, row: CustodyRow | None
 ) -> Recipient | None:
+    if row is None:
+        return None
     try:
         details = custodies.contact_details(custodian.web_keys, row)
         phrase = row.phrase and custodian.web_keys.decrypt(
             custodies.PHRASE, row.id, row.account, row.phrase
         )
-    except Unavailable:
+    except (Unavailable, ValueError):
         return None
     if details is None:
         return None
     name, address, nonce = details
-    moved = [
-        entry.event.data["commitment"]
-        for entry in Entries(db, custodian.keys).of_deposit(manifest.deposit)
-        if entry.event.type == "custody moved" and entry.event.custody == row.id
-    ]
-    expected = moved[-1] if moved else manifest.custody(row.id).contact_commitment
-    if contact_commitment(nonce, name, address) != expected:
+    if manifests.contact_commitment(nonce, name, address) != line.contact_commitment:
         return None
     return Recipient(address, custodian.web_keys.lookup(address), row, name, phrase or None)

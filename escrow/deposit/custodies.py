@@ -2,6 +2,7 @@
 
 import hmac
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -56,9 +57,24 @@ def custodies_of(db: Session, deposit: str) -> list[CustodyRow]:
     return list(db.scalars(query.order_by(CustodyRow.group, CustodyRow.member)))
 
 
+def may_stop(row: CustodyRow) -> bool:
+    """Tell whether a contact may stop a recovery: who holds a piece, and who has held one.
+
+    The customer can report a contact's piece as lost, and so can a thief in her place.
+    """
+    has_held = row.state == "lost" and row.last_share_at is not None
+    return row.role == "contact" and (row.state == "held" or has_held)
+
+
 def manifest_of(deposit: Deposit) -> Manifest:
     """Return the parsed manifest of a deposit."""
-    return Manifest.parse(deposit.manifest)
+    return _parsed(deposit.manifest)
+
+
+@lru_cache(maxsize=64)
+def _parsed(data: bytes) -> Manifest:
+    """Read a stored manifest; it never changes, and one request needs it more than once."""
+    return Manifest.parse(data)
 
 
 def signer_of(db: Session, signed: SignedRequest, now: int, *, lock: bool = False) -> CustodyRow:

@@ -225,7 +225,7 @@ def veto(db: Session, web: Web, row: Recovery, custody: CustodyRow | None) -> Re
     """
     if row.state == "cancelled":
         return row
-    if custody is not None and (custody.role != "contact" or custody.state != "held"):
+    if custody is not None and not custodies.may_stop(custody):
         raise WrongState(custody.state)
     if custody is not None and custody.deposit != row.deposit:
         raise NotFound
