@@ -20,6 +20,7 @@ from escrow_cli.context import Surroundings, make_terminal
 from escrow_cli.errors import ClientError
 from escrow_cli.exitcodes import MEANINGS, Exit
 from escrow_cli.terminal import Terminal
+from escrow_cli.usage import Formatted, translated, wrong_use
 
 VERBS = {
     "enrol": ("enrol", N_("Keep a key safe: split it, hand out the pieces")),
@@ -45,6 +46,8 @@ _HELP = N_("Keep a key safe in three pieces of which any two bring it back.")
 class Verbs(click.Group):
     """Verbs by name; a module is imported only when its verb is used."""
 
+    context_class = Formatted
+
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(VERBS)
 
@@ -53,7 +56,7 @@ class Verbs(click.Group):
             return None
         module = importlib.import_module(f"escrow_cli.{VERBS[name][0]}")
         command: click.Command = getattr(module, name)
-        return translated(command, _terminal())
+        return translated(command, _terminal().t)
 
     def format_help_text(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_paragraph()
@@ -66,19 +69,6 @@ class Verbs(click.Group):
             formatter.write_dl([(name, t.gettext(line)) for name, (_, line) in VERBS.items()])
         with formatter.section(t.gettext("Exit status")):
             formatter.write_dl([(str(int(code)), t.gettext(m)) for code, m in MEANINGS.items()])
-
-
-def translated(command: click.Command, terminal: Terminal) -> click.Command:
-    """Put a command's help texts into the person's language."""
-    if command.help:
-        command.help = terminal.t.gettext(command.help)
-    for parameter in command.params:
-        if isinstance(parameter, click.Option) and parameter.help:
-            parameter.help = terminal.t.gettext(parameter.help)
-    if isinstance(command, click.Group):
-        for inner in command.commands.values():
-            translated(inner, terminal)
-    return command
 
 
 def _terminal() -> Terminal:
@@ -94,6 +84,7 @@ def escrow() -> None:
 def run(arguments: Sequence[str], surroundings: Surroundings | None = None) -> int:
     """Run one command line; returns the exit status. Tests hand in clock and transport."""
     meta: dict[str, Terminal] = {}
+    translated(escrow, _terminal().t)
     try:
         with escrow.make_context(
             "escrow", list(arguments), obj=surroundings or Surroundings()
@@ -103,8 +94,14 @@ def run(arguments: Sequence[str], surroundings: Surroundings | None = None) -> i
             escrow.invoke(context)
     except click.exceptions.Exit as end:
         return end.exit_code
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        return Exit.USAGE
+    except click.UsageError as error:
+        json_output = "--json" in arguments
+        make_terminal(os.environ.get("ESCROW_LANGUAGE"), json_output=json_output).fail(
+            wrong_use(error)
+        )
         return Exit.USAGE
     except ClientError as error:
         meta.get("escrow.terminal", _terminal()).fail(error)

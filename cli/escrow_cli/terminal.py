@@ -42,7 +42,8 @@ class Terminal:
     def document(self, value: dict[str, Any]) -> None:
         """Write the one JSON document of `--json`."""
         if self.json_output:
-            sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+            text = json.dumps(value, ensure_ascii=False, indent=2)
+            sys.stdout.write("".join(c if _is_plain(c) else _escaped(c) for c in text) + "\n")
             sys.stdout.flush()
 
     def warn(self, text: str) -> None:
@@ -149,7 +150,16 @@ class Terminal:
 
 def _plain(text: str) -> str:
     """Replace control characters, which a name or label from elsewhere may bring."""
-    return "".join(c if c.isprintable() or c in "\n\u00a0\u202f" else "�" for c in text)
+    return "".join(c if _is_plain(c) else "�" for c in text)
+
+
+def _is_plain(character: str) -> bool:
+    return character.isprintable() or character in "\n\u00a0\u202f"
+
+
+def _escaped(character: str) -> str:
+    """Write a character as JSON does: what is left of them stands inside its strings."""
+    return json.dumps(character)[1:-1]
 
 
 def _read(tty: TextIO, question: str) -> str:

@@ -59,14 +59,21 @@ class Person:
             found["ESCROW_HOST"] = self.host
         return found
 
-    def start(self, *arguments: str, tty: bool = True, stdin: bytes = b"", **extra: str) -> Process:
-        """Start the client; without `tty` it has no terminal to ask on."""
+    def start(
+        self,
+        *arguments: str,
+        tty: bool = True,
+        stdin: bytes = b"",
+        program: Sequence[str] = (),
+        **extra: str,
+    ) -> Process:
+        """Start the client, or another program; without `tty` it has no terminal to ask on."""
         master, slave = pty.openpty()
         environment = self.environment(**extra)
         if tty:
             environment["TEST_TTY"] = os.ttyname(slave)
         child = subprocess.Popen(
-            [sys.executable, "-m", "tests.cli.run", str(self.clock), *arguments],
+            [*(program or self.client()), *arguments],
             cwd=self.home,
             env=environment,
             stdin=subprocess.PIPE,
@@ -78,6 +85,9 @@ class Person:
         child.stdin.write(stdin)
         child.stdin.close()
         return Process(child, master, slave, list(self.answers))
+
+    def client(self) -> list[str]:
+        return [sys.executable, "-m", "tests.cli.run", str(self.clock)]
 
     def run(self, *arguments: str, answers: Sequence[Answer] = (), **options: Any) -> Ended:
         """Run the client to its end, answering its questions."""

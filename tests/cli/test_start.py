@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import subprocess
@@ -91,6 +92,38 @@ def test_completion(shell: str) -> None:
 def test_completion_of_bash_proposes_verbs() -> None:
     done = _escrow(_ESCROW_COMPLETE="bash_complete", COMP_WORDS="escrow rec", COMP_CWORD="1")
     assert "recover" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("nonsense",), "De opdracht nonsense bestaat niet"),
+        (("recover", "--nonsense"), "De optie --nonsense bestaat niet"),
+        (("accept",), "--save ontbreekt"),
+        (("enrol", "--waiting-days", "2"), "Deze waarde kan niet bij --waiting-days"),
+        (("completion",), "ontbreekt"),
+    ],
+)
+def test_clicks_own_errors_are_said_in_dutch(arguments: tuple[str, ...], told: str) -> None:
+    done = _escrow(*arguments, LC_ALL="nl_NL.UTF-8")
+    assert done.returncode == Exit.USAGE
+    assert told in done.stderr
+    assert "wat nu: `escrow" in done.stderr
+
+
+def test_click_itself_speaks_dutch() -> None:
+    for arguments in ((), ("--help",), ("recover", "--help")):
+        done = _escrow(*arguments, LC_ALL="nl_NL.UTF-8")
+        told = done.stdout + done.stderr
+        assert "Gebruik: escrow" in told
+        assert "Opties:" in told
+        assert "Deze uitleg tonen." in told
+        assert "Show this message" not in told
+
+
+def test_wrong_use_is_one_document_too() -> None:
+    done = _escrow("recover", "--json", "--nonsense")
+    assert json.loads(done.stdout)["error"] == "wrong_use"
 
 
 @pytest.mark.parametrize(
