@@ -4,6 +4,7 @@ import smtplib
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from escrow.db import Database
 from escrow.errors import ConfigurationError, EscrowError
 from escrow.ledger.models import LedgerEvent
 from escrow.ledger.read import newest_checkpoint
-from escrow.migrations.ready import require_ready
+from escrow.migrations.ready import require_file, require_ready
 
 SMTP_SECONDS = 10
 _ASLEEP = "Is `escrow server custodian` running? Look at its log."
@@ -87,10 +88,20 @@ def _database(settings: Settings) -> tuple[str, str]:
     return "reachable, tables up to date", ""
 
 
-def _outside(settings: Settings) -> tuple[str, str]:
-    keys = CustodianKeys.load(settings.key_dir, open_keyring(settings))
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Database]:
+    """Open the database to look into it; never makes one."""
+    require_file(settings.database)
     database = Database(settings.database)
     try:
+        yield database
+    finally:
+        database.close()
+
+
+def _outside(settings: Settings) -> tuple[str, str]:
+    keys = CustodianKeys.load(settings.key_dir, open_keyring(settings))
+    with _opened(settings) as database:
         outside = Outside(settings.outside_dir)
         for tries_left in (2, 1, 0):
             try:
@@ -99,25 +110,19 @@ def _outside(settings: Settings) -> tuple[str, str]:
             except OutsideDamaged:  # it was signing while we looked
                 if not tries_left:
                     raise
-    finally:
-        database.close()
     return f"{outside.size} entries, as in the database", ""
 
 
 def _custodian(settings: Settings, clock: Clock) -> tuple[str, str]:
     """Its heartbeat is the ledger: nothing waits for long, and no half day passes quietly."""
     now = clock.now()
-    database = Database(settings.database)
-    try:
-        with database.reading() as db:
-            newest = newest_checkpoint(db)
-            size, at = (newest.size, newest.at) if newest else (0, 0)
-            query = select(func.count()).where(
-                LedgerEvent.index.is_(None), LedgerEvent.refused.is_(None)
-            )
-            waiting = int(db.execute(query).scalar_one())
-    finally:
-        database.close()
+    with _opened(settings) as database, database.reading() as db:
+        newest = newest_checkpoint(db)
+        size, at = (newest.size, newest.at) if newest else (0, 0)
+        query = select(func.count()).where(
+            LedgerEvent.index.is_(None), LedgerEvent.refused.is_(None)
+        )
+        waiting = int(db.execute(query).scalar_one())
     if not size:
         return "has never signed a checkpoint", _ASLEEP
     age = now - at
@@ -129,17 +134,13 @@ def _custodian(settings: Settings, clock: Clock) -> tuple[str, str]:
 
 
 def _refused(settings: Settings) -> tuple[str, str]:
-    database = Database(settings.database)
-    try:
-        with database.reading() as db:
-            query = (
-                select(LedgerEvent.refused, func.count())
-                .where(LedgerEvent.refused.is_not(None))
-                .group_by(LedgerEvent.refused)
-            )
-            found = [f"{count} × {reason}" for reason, count in db.execute(query)]
-    finally:
-        database.close()
+    with _opened(settings) as database, database.reading() as db:
+        query = (
+            select(LedgerEvent.refused, func.count())
+            .where(LedgerEvent.refused.is_not(None))
+            .group_by(LedgerEvent.refused)
+        )
+        found = [f"{count} × {reason}" for reason, count in db.execute(query)]
     if not found:
         return "none", ""
     return (
