@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e import databases, installation
+from tests.e2e import databases, installation, stories
 from tests.e2e.databases import Server
 from tests.e2e.installation import Installation
+from tests.e2e.stories import Story
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +29,9 @@ def service(
         url = server.url(server.create())
     with installation.running(tmp_path_factory.mktemp(request.param), url) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def story(service: Installation, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """A deposit that was enrolled, accepted and recovered with kit and provider, watched."""
+    return stories.tell(service, tmp_path_factory.mktemp("story"))

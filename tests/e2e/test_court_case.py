@@ -19,7 +19,6 @@ from pathlib import Path
 
 import httpx
 import pyotp
-import pytest
 
 from tests.e2e.installation import DAY_SECONDS, Installation
 from tests.e2e.people import Household, Person

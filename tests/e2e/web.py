@@ -1,8 +1,8 @@
 """The web tier as a process: the real one, with a movable clock and a record of what passed.
 
-`python -m tests.e2e.web` reads settings from the environment as `escrow server web` does. TEST_CLOCK
-names the clock's file, TEST_RECORD the directory in which every worker records its requests and
-answers, headers and bodies. The record is what a web tier that keeps everything would have.
+`python -m tests.e2e.web` reads settings from the environment as `escrow server web` does.
+TEST_CLOCK names the clock's file, TEST_RECORD the directory in which every worker records its
+requests and answers, headers and bodies: what a web tier that keeps everything would have.
 """
 
 from __future__ import annotations

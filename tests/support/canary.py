@@ -98,8 +98,8 @@ class Scanner:
         return list(found)
 
     def _scan(self, place: str, view: bytes) -> Iterator[Found]:
-        for alignment in range(4):
-            numbers = np.frombuffer(view, "<u4", max(0, (len(view) - alignment) // 4), alignment)
+        for alignment in range(4 if len(view) >= 8 else 0):
+            numbers = np.frombuffer(view, "<u4", (len(view) - alignment) // 4, alignment)
             for at in np.flatnonzero(self._table[_hashed(numbers)]).tolist():
                 for offset, pattern, name, encoding in self._wanted.get(int(numbers[at]), ()):
                     start = at * 4 + alignment - offset
@@ -169,6 +169,15 @@ def files_under(path: Path) -> Iterator[Place]:
                 yield from _chunks(str(file), file.read_bytes())
         except OSError:
             continue
+
+
+def dump_parts(dump: bytes) -> Iterator[Place]:
+    """Read what `pg_dump` wrote, and the bytes that it wrote in hexadecimal."""
+    yield from _chunks("dump", dump)
+    columns = re.findall(rb"\\\\x([0-9a-f]+)", dump)
+    yield from _chunks(
+        "a column of the dump", b"\n".join(bytes.fromhex(c.decode()) for c in columns)
+    )
 
 
 def mail_parts(mails: Iterable[bytes]) -> Iterator[Place]:
