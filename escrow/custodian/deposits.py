@@ -23,6 +23,8 @@ from escrow.protocol.attestation import Attestation
 from escrow.protocol.encoding import sha256
 
 VERIFY_SECONDS = 86400
+# Beyond this no date can be written and no wait be lengthened: it would never end anyway.
+MAX_WAITING_SECONDS = 10 * 366 * 86400
 ATTEST_SECONDS = 30 * 86400
 _SPREAD_SECONDS = 3600
 
@@ -61,6 +63,8 @@ def _accept(custodian: Custodian, db: Session, deposit: Deposit, entry: Entry) -
     shortest = custodian.settings.minimum_waiting_seconds
     if manifest.kind == "real" and manifest.waiting_seconds < shortest:
         raise Refusal("waiting time too short")
+    if manifest.waiting_seconds > MAX_WAITING_SECONDS:
+        raise Refusal("waiting time too long")
     envelope = custodies.blob_of(db, deposit.id, "envelope")
     if envelope is None or sha256(envelope.data) != manifest.envelope_sha256:
         raise Refusal("another envelope")

@@ -104,7 +104,7 @@ def _check_wait(
         raise Refusal("wait shortened")
     now = custodian.clock.now()
     checkpoint = newest_checkpoint(db)
-    if checkpoint is None or now < checkpoint.at:
+    if checkpoint is None or now < max(checkpoint.at, custodian.outside.at):
         raise Refusal("clock behind the ledger")
     if now < noticed.at + wait:
         raise Refusal("too early")

@@ -2,9 +2,10 @@
 
 import secrets
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from escrow.account import limits
 from escrow.account.flow import ON_CLOSE, ON_REOPEN
 from escrow.context import Web
 from escrow.deposit import custodies
@@ -19,6 +20,11 @@ from escrow.protocol.encoding import pae_hash, sha256
 from escrow.protocol.errors import BadSignature
 
 CLOSING_SECONDS = 30 * 86400
+# Each of these writes to the ledger for ever, or mails to people: nobody needs more in an hour.
+ATTESTATIONS_AN_HOUR = 30
+RESUMED_AN_HOUR = 10
+CLOSED_AN_HOUR = 5
+MAX_WRAPS = 16
 CHECKPOINT_AGE_SECONDS = 86400
 _FETCH_WINDOW_SECONDS = 600
 _OPEN = ("pending", "active", "complete", "rejected")  # a rejected one is kept until it is closed
@@ -89,7 +95,7 @@ def attest(
     """Record a custodian's proof; `said` is (means, checkpoint hash, time).
 
     The first `share` attestation makes an invited custody held and ends its invitation. Raises
-    WrongState, MalformedRequest (time, checkpoint_hash, signature).
+    WrongState, MalformedRequest (time, checkpoint_hash, signature), RateLimited.
     """
     means, checkpoint_hash, time = said
     row = custodies.find_custody(db, custody, lock=True)
@@ -110,6 +116,7 @@ def attest(
     if db.scalar(select(LedgerEvent.id).where(LedgerEvent.id == identifier)) is not None:
         return row
     _check_freshness(db, web, checkpoint_hash, time)
+    limits.spend(db, web, "attestation", row.id, ATTESTATIONS_AN_HOUR)
     append(
         db,
         web.author,
@@ -165,6 +172,7 @@ def resume(db: Session, web: Web, account: str, custody: str) -> CustodyRow:
     row = _own_custody(db, account, custody)
     if row.role != "contact" or row.state != "invited":
         raise WrongState(row.state)
+    limits.spend(db, web, "resume", row.id, RESUMED_AN_HOUR)
     row.paused = False
     row.invited_until = web.clock.now() + INVITATION_SECONDS
     say(db, web, row, "resumed", until=row.invited_until)
@@ -237,6 +245,9 @@ def put_wrap(
         Blob.custody == row.id, Blob.kind == kind, Blob.credential_hash == hashed
     )
     db.execute(query)
+    kept = select(func.count()).where(Blob.custody == row.id, Blob.kind == kind)
+    if (db.scalar(kept) or 0) >= MAX_WRAPS:
+        raise WrongState("full", f"At most {MAX_WRAPS} passkeys keep a copy.")
     db.add(
         Blob(
             id=secrets.token_hex(16),
@@ -256,6 +267,7 @@ def close(db: Session, web: Web, row: Deposit, reason: str, until: int | None = 
         return row
     if row.state == "closed":
         raise WrongState(row.state)
+    limits.spend(db, web, "close", row.id, CLOSED_AN_HOUR)
     row.state_before_closing = row.state
     row.state = "closing"
     row.closing_at = until or web.clock.now() + CLOSING_SECONDS

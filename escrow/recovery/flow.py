@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from escrow.account import limits
 from escrow.account.models import Account
 from escrow.context import Web
 from escrow.db import changed
@@ -33,6 +34,7 @@ from escrow.recovery.models import Recovery, RecoverySession
 
 REASON = ("recovery", "reason")
 MAX_OPENED_A_DAY = 10
+MAX_BEGUN_AN_HOUR = 20
 _DAY_SECONDS = 86400
 
 
@@ -79,9 +81,15 @@ def swap_state(db: Session, row: Recovery, event: str, **values: Any) -> bool:
 
 
 def swap_or_refuse(db: Session, row: Recovery, event: str, **values: Any) -> None:
-    """Move a recovery along the machine's edge; raises WrongState with the state it is in now."""
-    if not swap_state(db, row, event, **values):
-        raise WrongState(row.state)
+    """Move a recovery along the machine's edge; raises WrongState with the state it is in now.
+
+    When another was faster it is tried from the new state: a veto that crosses the moment at which
+    the recovery becomes ready still stops it.
+    """
+    for _ in range(len(machine.STATES)):
+        if swap_state(db, row, event, **values):
+            return
+    raise WrongState(row.state)
 
 
 def wait_of(db: Session, web: Web, deposit: Deposit, now: int) -> int:
@@ -184,7 +192,7 @@ def begin(
     """Begin collecting with a fresh public key; earlier sessions are void. Returns (it, is new).
 
     A repeat with the same session and key gets what is stored. Raises Conflict, MalformedRequest,
-    TooEarly (with the time), WrongState.
+    TooEarly (with the time), RateLimited, WrongState.
     """
     earlier = db.get(RecoverySession, session)
     if earlier is not None:
@@ -198,6 +206,7 @@ def begin(
     now = web.clock.now()
     if row.state == "waiting":
         raise TooEarly(times_of(row).ready_at or now)
+    limits.spend(db, web, "begin", row.id, MAX_BEGUN_AN_HOUR)
     swap_or_refuse(db, row, "begin", session=session)
     db.execute(
         update(RecoverySession)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from escrow.custodian import notices
 from escrow.deposit.flow import CLOSING_SECONDS
 from escrow.deposit.models import Blob, Deposit
 from escrow.protocol import keys
@@ -206,6 +207,16 @@ def test_a_web_tier_that_says_a_shorter_wait_is_not_believed(
     world: World, customer: Customer, made: Deposited, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(flow, "wait_of", lambda *_: 60)
+    recovery = world.open_recovery(customer, made)
+    found = customer.http.get(f"/recoveries/{recovery}").ok()
+    assert found["wait_seconds"] == made.manifest.waiting_seconds
+
+
+def test_a_shorter_wait_in_the_ledger_releases_nothing(
+    world: World, customer: Customer, made: Deposited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow, "wait_of", lambda *_: 60)
+    monkeypatch.setattr(notices, "_wait", lambda *_, **__: 60)
     recovery = world.open_recovery(customer, made)
     world.wait(120)
     session = world.begin_unattended(customer, made, recovery)
