@@ -22,6 +22,7 @@ import pyotp
 
 from tests.e2e.installation import DAY_SECONDS, Installation
 from tests.e2e.people import Household, Person
+from tests.e2e.stories import SECRET, Story
 
 API = "/api/v1"
 
@@ -69,6 +70,24 @@ def test_her_computer_crashes_and_the_helpdesk_opens_a_new_account(
     assert _snapshot(borrowed.home / "back" / "work") == expected
     assert password not in restored.stderr + restored.tty + restored.stdout.decode()
     assert helpdesk.state_of(old) == "closing", "a recovery undoes nothing behind anyone's back"
+
+
+def test_kit_and_contact_without_any_service(story: Story) -> None:
+    """The provider is gone; `escrow combine` needs the two pieces and nothing else."""
+    service = story.service
+    service.stop()
+    try:
+        elsewhere = story.home.computer("elsewhere")
+        elsewhere.host = None
+        ended = elsewhere.run(
+            *("combine", "--piece", str(story.home.kit_path)),
+            *("--piece", str(story.home.card_path()), "--print", "--no-newline"),
+        )
+    finally:
+        service.start()
+    assert ended.status == 0, ended.stderr
+    assert ended.stdout == SECRET
+    assert "pieces, signature and envelope are genuine" in ended.stderr
 
 
 class _Helpdesk:

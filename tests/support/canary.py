@@ -67,7 +67,8 @@ class Scanner:
         self._wanted: dict[int, list[tuple[int, re.Pattern[bytes], str, str]]] = {}
         spoken = {name: " ".join(list_of[_HEADER_WORDS:]) for name, list_of in self.words.items()}
         for name, secret in {**self.secrets, **{n: t.encode() for n, t in spoken.items()}}.items():
-            for piece in pieces(secret):
+            # Words are common to many shares; a row of three is not.
+            for piece in pieces(secret, 30 if name in spoken else PIECE_LENGTH):
                 for encoding, needle in _encoded(piece):
                     self._want(name, encoding, needle)
             if len(secret) == 32:
@@ -116,18 +117,18 @@ def squeezed(data: bytes) -> bytes:
     return data.translate(_LOWER, _BETWEEN)
 
 
-def pieces(secret: bytes) -> list[bytes]:
+def pieces(secret: bytes, length: int = PIECE_LENGTH) -> list[bytes]:
     """Cut the beginning, the middle and the end out of a secret, on the borders of characters."""
     try:
         text = secret.decode()
     except UnicodeDecodeError:
-        return _cut(secret)
-    return [piece.encode() for piece in _cut(text)]
+        return _cut(secret, length)
+    return [piece.encode() for piece in _cut(text, length)]
 
 
-def _cut(whole):  # type: ignore[no-untyped-def]
-    starts = {0, max(0, len(whole) - PIECE_LENGTH) // 2, max(0, len(whole) - PIECE_LENGTH)}
-    return [whole[start : start + PIECE_LENGTH] for start in sorted(starts)]
+def _cut(whole: Any, length: int) -> list[Any]:
+    starts = {0, max(0, len(whole) - length) // 2, max(0, len(whole) - length)}
+    return [whole[start : start + length] for start in sorted(starts)]
 
 
 def _encoded(piece: bytes) -> Iterator[tuple[str, bytes]]:
