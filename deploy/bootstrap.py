@@ -51,6 +51,7 @@ TEST_PROGRAMS = {
     "pg_ctl": "postgresql",
     "postgres": "postgresql",
     "restic": "restic",
+    "softhsm2-util": "softhsm2",
 }
 
 VERBS = {

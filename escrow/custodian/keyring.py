@@ -98,11 +98,17 @@ class FileKeyring:
 
 
 def open_keyring(settings: Settings, *, create: bool = False) -> Keyring:
-    """Return the keyring that the settings name; `create` is for `escrow server init` alone."""
+    """Return the keyring that the settings name; `create` is for `escrow server init` alone.
+
+    A key at a cloud's service is made there, by whoever may.
+    """
     if settings.keyring == "pkcs11":
         from escrow.custodian.keyring_pkcs11 import Pkcs11Keyring
 
-        return Pkcs11Keyring.from_settings(settings)
+        keyring = Pkcs11Keyring.from_settings(settings)
+        if create:
+            keyring.create()
+        return keyring
     if settings.keyring == "kms":
         from escrow.custodian.keyring_kms import KmsKeyring
 

@@ -36,8 +36,8 @@ from escrow.protocol.errors import ProtocolError
 
 NAME = "custodian.json"
 _FORMAT = "escrow/v1/custodian-keys"
-_MAX_KEYS = 24
-_SEEDS = ListOf(Shape(seed=KEY, since=INTEGER), _MAX_KEYS)
+MAX_KEYS = 24
+_SEEDS = ListOf(Shape(seed=KEY, since=INTEGER), MAX_KEYS)
 _KEYS = Shape(format=choice(_FORMAT), mac_key=KEY, ledger=_SEEDS, sealing=_SEEDS)
 _FILE = Shape(format=choice(_FORMAT), origin=text(300), keyring=text(16), wrapped=binary(8192))
 
