@@ -117,6 +117,7 @@ def test_one_wrong_word_is_found(share: int, position: int, word: str) -> None:
     error = refusal(words)
     assert (error.code, error.share) == ("wrong_checksum", share)
     assert (error.word, error.swapped_with) == (position, None)
+    assert f"Word {position} of share {share} " in str(error)
     assert word not in str(error)  # the message names the place, never a word
 
 
@@ -130,6 +131,7 @@ def test_swapped_neighbours_are_found(share: int, position: int) -> None:
     error = refusal(words)
     assert (error.code, error.share) == ("wrong_checksum", share)
     assert (error.word, error.swapped_with) == (position, position + 1)
+    assert f"Words {position} and {position + 1} of share {share} " in str(error)
 
 
 @given(members, positions, st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=9))
@@ -138,6 +140,7 @@ def test_an_unknown_word_is_named(share: int, position: int, word: str) -> None:
         return
     error = refusal(changed(QUORUM, share, position, word))
     assert (error.code, error.share, error.word) == ("unknown_word", share, position)
+    assert f"Word {position} of share {share} " in str(error)
     assert set(error.proposals) <= set(slip39.word_list())
 
 
