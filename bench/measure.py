@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -92,7 +93,12 @@ class Part:
     title: str
     about: str
     lines: list[Line] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
+
+    def add(self, line: Line) -> None:
+        """Add a line and show it at once: some parts take minutes."""
+        self.lines.append(line)
+        ratio = "" if line.ratio is None else f" ({line.ratio:.2f})"
+        print(f"  {line.what}: {line.measured}; {line.beside}{ratio}", file=sys.stderr, flush=True)
 
 
 def milliseconds(seconds: float) -> str:

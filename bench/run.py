@@ -19,12 +19,19 @@ from pathlib import Path
 
 from bench.measure import Line, Part
 
-PARTS = ("splitting", "sealing", "starting", "ledger", "service")
+PARTS = {
+    "splitting": "splitting:run",
+    "sealing": "sealing:run",
+    "starting": "starting:run",
+    "ledger": "ledger:run",
+    "sqlite": "service:run_sqlite",
+    "postgresql": "service:run_postgresql",
+}
 REPORTS = Path(__file__).parent / "reports"
 
 
 def main(wanted: Sequence[str]) -> int:
-    unknown = set(wanted) - set(PARTS)
+    unknown = set(wanted).difference(PARTS)
     if unknown:
         print(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
         return 2
@@ -32,19 +39,27 @@ def main(wanted: Sequence[str]) -> int:
     began, load = time.monotonic(), os.getloadavg()[0]
     for name in wanted or PARTS:
         print(f"— {name}", file=sys.stderr, flush=True)
-        part = importlib.import_module(f"bench.{name}").run()
+        module, _, function = PARTS[name].partition(":")
+        part = getattr(importlib.import_module(f"bench.{module}"), function)()
         print(_chapter(part), flush=True)
         parts.append(part)
-    broken = [line for part in parts for line in part.lines if line.verdict == "FAILED"]
-    text = _report(parts, broken, load, time.monotonic() - began)
-    if not wanted:
-        REPORTS.mkdir(exist_ok=True)
-        path = REPORTS / f"{datetime.now(UTC):%Y-%m-%d}.md"
-        path.write_text(text)
-        print(f"written: {path}")
+        if not wanted:  # after each part: one that fails must not take the others with it
+            _write(_report(parts, _broken(parts), load, time.monotonic() - began))
+    broken = _broken(parts)
     for line in broken:
         print(f"FAILED: {line.what}: {line.measured} beside {line.beside}", file=sys.stderr)
     return 1 if broken else 0
+
+
+def _broken(parts: Sequence[Part]) -> list[Line]:
+    return [line for part in parts for line in part.lines if line.verdict == "FAILED"]
+
+
+def _write(text: str) -> None:
+    REPORTS.mkdir(exist_ok=True)
+    path = REPORTS / f"{datetime.now(UTC):%Y-%m-%d}.md"
+    path.write_text(text)
+    print(f"written: bench/reports/{path.name}", file=sys.stderr)
 
 
 def _report(parts: Sequence[Part], broken: Sequence[Line], load: float, seconds: float) -> str:

@@ -86,13 +86,9 @@ def run(rounds: int = ROUNDS) -> Part:
         calls=20,
     )
     for verb in ("seal", "open"):
-        part.lines.append(_line(verb, found[verb], found[f"primitives {verb}"], "primitives", AIM))
-        part.lines.append(
-            _line(verb, found[verb], found[f"library {verb}"], "bare library call", AIM)
-        )
-    part.lines.append(
-        _line("open, first", found["first"], found["library first"], "bare library call", AIM)
-    )
+        part.add(_line(verb, found[verb], found[f"primitives {verb}"], "primitives", AIM))
+        part.add(_line(verb, found[verb], found[f"library {verb}"], "bare library call", AIM))
+    part.add(_line("open, first", found["first"], found["library first"], "bare library call", AIM))
     return part
 
 

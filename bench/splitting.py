@@ -57,8 +57,8 @@ def _policy(part: Part, needed: int, count: int, rounds: int) -> None:
     )
     name = f"{needed} of {count}" if count > 1 else "one contact"
     for verb, floor in (("split", "floor"), ("combine", "floor back")):
-        part.lines.append(_line(f"{verb}, {name}", found[verb], found[floor], "PBKDF2", AIM))
-        part.lines.append(
+        part.add(_line(f"{verb}, {name}", found[verb], found[floor], "PBKDF2", AIM))
+        part.add(
             _line(f"{verb}, {name}", found[verb], found[f"peer {verb}"], "shamir-mnemonic", None)
         )
 
@@ -87,8 +87,8 @@ def _arithmetic(part: Part, rounds: int) -> None:
         calls=30,
     )
     name = "interpolate 32 bytes from 3 points"
-    part.lines.append(_line(name, found["gf256"], found["table"], "log tables", None))
-    part.lines.append(_line(name, found["gf256"], found["secretsharing"], "secretsharing", None))
+    part.add(_line(name, found["gf256"], found["table"], "log tables", None))
+    part.add(_line(name, found["gf256"], found["secretsharing"], "secretsharing", None))
 
 
 def _line(what: str, ours: Timed, other: Timed, name: str, aim: float | None) -> Line:

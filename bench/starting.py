@@ -27,7 +27,7 @@ def run(rounds: int = ROUNDS) -> Part:
     cost = side_by_side(candidates, rounds, clock=_children_seconds)
     wall = side_by_side(candidates, rounds, clock=time.perf_counter)
     for what, found in (("wall clock", wall), ("processor time", cost)):
-        part.lines.append(
+        part.add(
             Line(
                 f"`escrow --help`, {what}",
                 milliseconds(found["escrow"].median),
@@ -37,7 +37,7 @@ def run(rounds: int = ROUNDS) -> Part:
         )
     # The limit is for a machine that has a core to spare; elsewhere the processor time decides.
     judged = min(wall["escrow"].median, cost["escrow"].median) / LIMIT_SECONDS
-    part.lines.append(
+    part.add(
         Line(
             "`escrow --help`, of its 150 ms",
             f"{judged:.0%}",

@@ -26,6 +26,14 @@ def rows_of(db: Session, account: str) -> list[Address]:
     return list(db.scalars(query.order_by(Address.created_at, Address.id)))
 
 
+def lookups_of(db: Session, account: str) -> set[bytes]:
+    """Return the keyed hashes of the confirmed addresses of an account."""
+    query = select(Address.lookup).where(
+        Address.account == account, Address.removed_at.is_(None), Address.verified_at.is_not(None)
+    )
+    return set(db.scalars(query))
+
+
 def text_of(keys: WebKeys, row: Address) -> str:
     """Decrypt one address; raises ForgedRow."""
     return keys.decrypt(PLACE, row.id, row.account, row.address)

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from flask import request
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from escrow.account import sessions
@@ -26,6 +27,9 @@ _ALLOWED = {
     "confirm": frozenset({"new", "full"}),
     "any": frozenset({"new", "mail", "full"}),
 }
+
+
+_STATE = select(Account.state).where(Account.id == bindparam("account"))
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,7 @@ def require(
     if row is None or row.level not in _ALLOWED[level]:
         raise Unauthenticated
     if row.account is not None:
-        owner = db.get(Account, row.account)
-        if owner is None or owner.state == "closed":
+        if db.scalar(_STATE, {"account": row.account}) in {None, "closed"}:
             raise Unauthenticated
         if account is not None and account != row.account:
             raise NotFound

@@ -6,7 +6,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from escrow.account import auth
-from escrow.account.flow import accounts_of, addresses_of
+from escrow.account.addresses import lookups_of
+from escrow.account.flow import accounts_of
 from escrow.api import CONTACT, SESSION, Empty, Result, api_blueprint
 from escrow.context import Web, web
 from escrow.deposit import bodies, contact, custodies, enrol, flow, views
@@ -59,10 +60,13 @@ def _put(context: Web, new: enrol.NewDeposit) -> Any:
     with context.database.transaction() as db:
         actor = auth.require(db)
         account = str(actor.account)
-        own = {hashed for _, _, hashed in addresses_of(db, context, account)}
+        own = lookups_of(db, account)
         stepped_up = actor.step_up_until > context.clock.now()
-        row, made = enrol.put_deposit(db, context, account, own, new, stepped_up=stepped_up)
-        return views.deposit_document(db, context, row), 201 if made else 200
+        row, stored = enrol.put_deposit(db, context, account, own, new, stepped_up=stepped_up)
+        if stored is None:
+            return views.deposit_document(db, context, row), 200
+        lines, envelope = stored.custodies, stored.envelope
+        return views.described(context, row, lines, envelope, recovery=None), 201
 
 
 @blueprint.get("/deposits/<id:deposit>")

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from escrow.context import Web
+from escrow.db import insert_rows
 from escrow.deposit import custodies
 from escrow.deposit.models import Blob, CustodyRow, Deposit
 from escrow.errors import Conflict, MalformedRequest, RateLimited, StepUpRequired
@@ -60,10 +61,18 @@ class NewDeposit:
         return pae_hash("escrow/v1/body/deposit", *fields)
 
 
+@dataclass(frozen=True)
+class Stored:
+    """What was stored with a new deposit, so that the answer need not read it again."""
+
+    envelope: bytes
+    custodies: list[CustodyRow]
+
+
 def put_deposit(
     db: Session, web: Web, account: str, own: set[bytes], new: NewDeposit, *, stepped_up: bool
-) -> tuple[Deposit, bool]:
-    """Store a new deposit, or find the same one again; returns (deposit, is new).
+) -> tuple[Deposit, Stored | None]:
+    """Store a new deposit, or find the same one again; returns (deposit, what is new with it).
 
     `own` are the look-up hashes of the customer's own addresses, which no contact may have. Raises
     Conflict, MalformedRequest (with the field), RateLimited, StepUpRequired.
@@ -72,7 +81,7 @@ def put_deposit(
     if earlier is not None:
         if earlier.account != account or earlier.body_sha256 != new.hash():
             raise Conflict
-        return earlier, False
+        return earlier, None
     manifest = _check_manifest(db, web, new)
     _check_contacts(web, manifest, new, own)
     _check_sizes(new)
@@ -82,8 +91,8 @@ def put_deposit(
     )
     if (held or 0) >= MAX_DEPOSITS:
         raise RateLimited(_DAY_SECONDS, f"An account has at most {MAX_DEPOSITS} deposits.")
-    row = _insert(db, web, account, manifest, new)
-    return row, True
+    row, lines = _insert(db, web, account, manifest, new)
+    return row, Stored(new.envelope, lines)
 
 
 def _check_manifest(db: Session, web: Web, new: NewDeposit) -> Manifest:
@@ -147,8 +156,9 @@ def _check_replaces(db: Session, manifest: Manifest, account: str, *, stepped_up
         raise StepUpRequired
 
 
-def _insert(db: Session, web: Web, account: str, manifest: Manifest, new: NewDeposit) -> Deposit:
-    now = web.clock.now()
+def _insert(
+    db: Session, web: Web, account: str, manifest: Manifest, new: NewDeposit
+) -> tuple[Deposit, list[CustodyRow]]:
     row = Deposit(
         id=manifest.deposit,
         account=account,
@@ -156,74 +166,84 @@ def _insert(db: Session, web: Web, account: str, manifest: Manifest, new: NewDep
         state="pending",
         label=web.keys.encrypt(custodies.LABEL, manifest.deposit, account, manifest.label),
         replaces=manifest.replaces,
-        created_at=now,
+        created_at=web.clock.now(),
         manifest=new.manifest,
         manifest_signature=new.manifest_signature,
         manifest_hash=manifest.hash,
         body_sha256=new.hash(),
     )
-    db.add(row)
-    db.flush()
-    _add_blob(db, row.id, "envelope", None, new.envelope)
-    append(
-        db,
-        web.author,
-        "deposit created",
-        {"manifest_hash": manifest.hash},
-        account=account,
-        deposit=row.id,
+    insert_rows(db, [row])
+    said = {"manifest_hash": manifest.hash}
+    append(db, web.author, "deposit created", said, account=account, deposit=row.id)
+    lines = _insert_custodies(db, web, account, manifest, new)
+    provider = next(line.id for line in lines if line.role == "provider")
+    blobs = [
+        _blob(row.id, "envelope", None, new.envelope),
+        _blob(row.id, "provider_share", provider, new.provider_share),
+        *(_blob(row.id, "invitation", given.custody, given.invitation) for given in new.contacts),
+    ]
+    insert_rows(db, blobs)
+    return row, lines
+
+
+def _insert_custodies(
+    db: Session, web: Web, account: str, manifest: Manifest, new: NewDeposit
+) -> list[CustodyRow]:
+    taken = select(CustodyRow.id).where(
+        CustodyRow.id.in_([line.custody for line in manifest.custodies])
     )
+    if db.scalars(taken).first() is not None:
+        raise Conflict
     contacts = {contact.custody: contact for contact in new.contacts}
-    for line in manifest.custodies:
-        _insert_custody(db, web, account, row, line, contacts.get(line.custody))
-        if line.role == "provider":
-            _add_blob(db, row.id, "provider_share", line.custody, new.provider_share)
-    return row
+    until = web.clock.now() + INVITATION_SECONDS
+    rows = [
+        _custody(web, account, manifest.deposit, line, contacts.get(line.custody), until)
+        for line in manifest.custodies
+    ]
+    insert_rows(db, rows)
+    for custody in contacts:
+        append(
+            db,
+            web.author,
+            "custody invited",
+            {"until": until},
+            account=account,
+            deposit=manifest.deposit,
+            custody=custody,
+        )
+    return rows
 
 
-def _insert_custody(
-    db: Session,
+def _custody(
     web: Web,
     account: str,
-    deposit: Deposit,
+    deposit: str,
     line: manifests.Custody,
     contact: NewContact | None,
-) -> None:
-    if db.get(CustodyRow, line.custody) is not None:
-        raise Conflict
+    until: int,
+) -> CustodyRow:
     row = CustodyRow(
         id=line.custody,
-        deposit=deposit.id,
+        deposit=deposit,
         account=account,
         role=line.role,
         group=line.group,
         member=line.member,
         state="invited",
+        paused=False,
         attest_key=line.attest_key,
         release_key=line.release_key,
         contact_commitment=line.contact_commitment,
     )
-    db.add(row)
-    if contact is None:
-        return
-    until = web.clock.now() + INVITATION_SECONDS
-    row.name = web.keys.encrypt(custodies.NAME, row.id, account, contact.name)
-    row.address = web.keys.encrypt(custodies.ADDRESS, row.id, account, contact.address)
-    row.address_hash = web.keys.lookup(contact.address)
-    row.nonce = web.keys.encrypt(custodies.NONCE, row.id, account, contact.nonce.hex())
-    row.fetch_sha256 = contact.fetch_sha256
-    row.invited_until = until
-    _add_blob(db, deposit.id, "invitation", row.id, contact.invitation)
-    append(
-        db,
-        web.author,
-        "custody invited",
-        {"until": until},
-        account=account,
-        deposit=deposit.id,
-        custody=row.id,
-    )
+    if contact is not None:
+        row.name = web.keys.encrypt(custodies.NAME, row.id, account, contact.name)
+        row.address = web.keys.encrypt(custodies.ADDRESS, row.id, account, contact.address)
+        row.address_hash = web.keys.lookup(contact.address)
+        row.nonce = web.keys.encrypt(custodies.NONCE, row.id, account, contact.nonce.hex())
+        row.fetch_sha256 = contact.fetch_sha256
+        row.invited_until = until
+    return row
 
 
-def _add_blob(db: Session, deposit: str, kind: str, custody: str | None, data: bytes) -> None:
-    db.add(Blob(id=secrets.token_hex(16), deposit=deposit, kind=kind, custody=custody, data=data))
+def _blob(deposit: str, kind: str, custody: str | None, data: bytes) -> Blob:
+    return Blob(id=secrets.token_hex(16), deposit=deposit, kind=kind, custody=custody, data=data)

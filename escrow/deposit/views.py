@@ -1,6 +1,6 @@
 """Deposits and custodies as documents of the API."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -62,13 +62,30 @@ def deposit_document(db: Session, web: Web, row: Deposit) -> bodies.DepositOut:
     """Return a deposit as its customer sees it."""
     envelope = custodies.blob_of(db, row.id, "envelope")
     running = running_recovery(db, row.id)
+    return described(
+        web,
+        row,
+        custodies.custodies_of(db, row.id),
+        envelope.data if envelope else None,
+        recovery=running.recovery if running else None,
+    )
+
+
+def described(
+    web: Web,
+    row: Deposit,
+    lines: Sequence[CustodyRow],
+    envelope: bytes | None,
+    recovery: str | None,
+) -> bodies.DepositOut:
+    """Return a deposit from what was read or stored already."""
     return bodies.DepositOut(
         **_line(web, row),
         manifest=row.manifest,
         manifest_signature=row.manifest_signature,
-        envelope=envelope.data if envelope else None,
-        custodies=[_custody(web, line) for line in custodies.custodies_of(db, row.id)],
-        recovery=running.recovery if running else None,
+        envelope=envelope,
+        custodies=[_custody(web, line) for line in lines],
+        recovery=recovery,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from escrow.db import wake_custodian
+from escrow.db import insert_rows, wake_custodian
 from escrow.ledger.models import LedgerEvent
 from escrow.protocol.ledger import Event, event_mac
 
@@ -33,9 +33,10 @@ def append(
 ) -> LedgerEvent:
     """Insert one event, not yet sequenced. The caller's transaction makes it durable.
 
-    The custodian draws nonce, index and time, and is woken when the transaction commits.
-    `event_id` is given where a repeat must not say it twice. Raises Malformed("event") for data or
-    subjects that the type does not allow.
+    The custodian draws nonce, index and time, and is woken when the transaction commits. What is
+    returned says what was inserted; it is not part of the session. `event_id` is given where a
+    repeat must not say it twice. Raises Malformed("event") for data or subjects that the type does
+    not allow.
     """
     event = Event(
         event_id or secrets.token_hex(16), kind, data or {}, account, deposit, custody, recovery
@@ -54,7 +55,6 @@ def append(
         body=body,
         mac=event_mac(author.mac_key, body),
     )
-    session.add(row)
-    session.flush()
+    insert_rows(session, [row])
     wake_custodian(session)
     return row

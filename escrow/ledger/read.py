@@ -8,8 +8,10 @@ out only once they do.
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from escrow.context import Web
@@ -91,7 +93,7 @@ def _signed(
     return list(db.scalars(query))
 
 
-def entry_document(row: LedgerEvent) -> dict[str, object]:
+def entry_document(row: LedgerEvent | Row[*tuple[Any, ...]]) -> dict[str, object]:
     """Return what is handed out of an entry."""
     return {
         "index": row.index,
@@ -195,7 +197,7 @@ def needed_checkpoint(db: Session) -> CheckpointRow:
 class CurrentKeys:
     """The keys that the ledger names, each use's newest last in `changes`."""
 
-    changes: tuple[LedgerEvent, ...] = field(repr=False)
+    changes: tuple[Row[*tuple[Any, ...]], ...] = field(repr=False)
     _ledger: tuple[tuple[bytes, int], ...] = field(repr=False)
     _provider: tuple[tuple[bytes, int], ...] = field(repr=False)
 
@@ -224,13 +226,35 @@ def _since(keys: tuple[tuple[bytes, int], ...], time: int) -> list[bytes]:
     return [keys[-1][0], *reversed(old)]
 
 
+# Made once: every enrolment asks, and to put a statement together costs more than to run it.
+_KEY_CHANGES = (
+    select(
+        LedgerEvent.index, LedgerEvent.author, LedgerEvent.nonce, LedgerEvent.body, LedgerEvent.at
+    )
+    .where(
+        LedgerEvent.type == "key changed",
+        LedgerEvent.index < select(func.max(CheckpointRow.size)).scalar_subquery(),
+        LedgerEvent.body.is_not(None),
+    )
+    .order_by(LedgerEvent.index)
+    .limit(1000)
+)
+
+
+@lru_cache(maxsize=64)
+def _change(body: bytes) -> tuple[str, bytes]:
+    """Return (use, new key) of a `key changed` entry; every enrolment asks for the same few."""
+    data = ledger.Event.parse(body).data
+    return data["use"], data["new"]
+
+
 def current_keys(db: Session) -> CurrentKeys:
     """Return the keys by the `key changed` entries; raises Unavailable while there are none."""
-    changes = _signed(db, [LedgerEvent.type == "key changed"], -1, 1000)
+    changes = db.execute(_KEY_CHANGES).all()
     keys: dict[str, list[tuple[bytes, int]]] = {"ledger": [], "provider": []}
     for row in changes:
-        data = ledger.Event.parse(row.body or b"").data
-        keys[data["use"]].append((data["new"], row.at))
+        use, new = _change(row.body or b"")
+        keys[use].append((new, row.at))
     if not (keys["ledger"] and keys["provider"]):
         raise Unavailable("The ledger has not begun yet. Try again in a few seconds.")
     return CurrentKeys(tuple(changes), tuple(keys["ledger"]), tuple(keys["provider"]))

@@ -33,7 +33,7 @@ _ID = re.compile(r"[0-9a-f]{32}\Z")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*\Z")
 # A string that begins is always taken to its end, or to the end of the bytes: were an unclosed one
 # given up, the search would begin again inside it and take quadratic time.
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
+_STRUCTURE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 
 
 def pae(label: str, *fields: bytes | int | str | None) -> bytes:

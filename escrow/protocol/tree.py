@@ -85,6 +85,10 @@ def _peaks_of(start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _range_root(start: int, end: int, node: NodeReader) -> bytes:
+    size = end - start
+    if size & (size - 1) == 0:  # one complete subtree, as most ranges of a proof are
+        level = size.bit_length() - 1
+        return node(level, start >> level)
     return _fold([node(level, index) for level, index in _peaks_of(start, end)])
 
 

@@ -65,8 +65,8 @@ class Postgres:
 
 
 @contextmanager
-def started() -> Iterator[Postgres]:
-    """Run a server of its own until the end of the block."""
+def started(options: str = _OPTIONS) -> Iterator[Postgres]:
+    """Run a server of its own until the end of the block: fast, and durable only if asked."""
     directory = Path(
         tempfile.mkdtemp(prefix="escrow-pg-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
     )
@@ -80,7 +80,7 @@ def started() -> Iterator[Postgres]:
     environment = {**os.environ, "HOME": str(directory), "LC_ALL": "C.UTF-8"}
     init = [*before, binary("initdb"), "-D", str(data), "-U", "escrow", "-A", "trust", "-E", "UTF8"]
     subprocess.run(init, check=True, stdout=subprocess.DEVNULL, env=environment, cwd="/")
-    options = f"{_OPTIONS} -c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories="
+    options = f"{options} -c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories="
     control = [*before, binary("pg_ctl"), "-D", str(data), "-w", "-l", str(directory / "log")]
     subprocess.run(
         [*control, "-o", options, "start"],
