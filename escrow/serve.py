@@ -89,10 +89,11 @@ def answers(host: str, port: int) -> bool:
 
 @dataclass
 class Child:
-    """One process that is started again when it ends."""
+    """One process that is started again when it ends; `at_first` is for its first start alone."""
 
     name: str
     command: Sequence[str]
+    at_first: Sequence[str] = ()
     process: "subprocess.Popen[bytes] | None" = None
     started_at: float = 0.0
     quick_ends: int = 0
@@ -102,10 +103,11 @@ class Child:
         """Start it in a process group of its own, so that Ctrl-C reaches it once, through us."""
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(
-            self.command,
+            [*self.command, *self.at_first],
             process_group=0,
             preexec_fn=end_with_parent,  # noqa: PLW1509
         )
+        self.at_first = ()
 
     def ended(self) -> int | None:
         """Return the exit code of a child that has ended and was not yet counted."""
@@ -173,10 +175,7 @@ class Supervisor:
                 process.wait()
 
 
-def children(web: Sequence[str] = (), custodian: Sequence[str] = ()) -> list[Child]:
-    """Return the service's two children; the commands are of `escrow server` unless given."""
+def children(at_first: Sequence[str] = ()) -> list[Child]:
+    """Return the service's two children; `at_first` goes to the custodian."""
     own = [sys.executable, "-m", "escrow_cli.server"]
-    return [
-        Child("custodian", custodian or [*own, "custodian"]),
-        Child("web", web or [*own, "web"]),
-    ]
+    return [Child("custodian", [*own, "custodian"], at_first), Child("web", [*own, "web"])]

@@ -1,6 +1,7 @@
 """The service as its operator runs it: one command, two processes, a clean end."""
 
 import os
+import pty
 import re
 import resource
 import signal
@@ -206,11 +207,11 @@ def test_a_killed_custodian_is_started_again(ready: Operator) -> None:
 
 
 def test_a_child_with_a_wrong_configuration_ends_the_service(ready: Operator) -> None:
-    """Files outside the database are gone: the custodian says so, and nobody restarts it."""
-    (ready.directory / "data" / "outside" / "leaves").unlink()
+    """Its keys are open to others: the custodian says so, and nobody restarts it."""
+    (ready.directory / "data" / "keys" / "keyring.key").chmod(0o644)
     with ready.running("run", "--demo") as running:
         assert running.process.wait(PATIENCE_SECONDS) == serve.WRONG_CONFIGURATION
-        assert "leaves is missing" in running.log
+        assert "chmod 600" in running.log
         assert running.log.count("custodian has ended") == 1
 
 
@@ -223,6 +224,38 @@ def test_a_database_that_is_gone_is_not_made_anew(ready: Operator) -> None:
             assert running.process.returncode != 0
             assert "escrow.db is missing" in running.log or "ConfigurationError" in running.log
         assert not path.exists()
+
+
+def test_a_service_that_slept_for_days_asks_whether_the_clock_is_right(ready: Operator) -> None:
+    """On a terminal; the answer lets it go on, and without one the custodian waits."""
+    checkpoint = ready.directory / "data" / "outside" / "checkpoint"
+    with ready.running("run", "--demo") as running:
+        wait_until(lambda: not checkpoint.read_text().startswith("0\n"), running.log)
+    past = str(int(time.time()) - 3 * 86400)
+    checkpoint.write_text(past + "\n" + checkpoint.read_text().partition("\n")[2])
+    with ready.running("run", "--demo") as running:
+        wait_until(lambda: "the ledger is stopped" in running.log, running.log)
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [*SERVER, "run", "--demo"],
+        env=ready.environment,
+        cwd=ready.directory,
+        stdin=slave,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        os.write(master, b"y\n")
+        wait_until(lambda: not checkpoint.read_text().startswith(past), "it ticks")
+    finally:
+        process.terminate()
+        said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        os.close(master)
+        os.close(slave)
+    assert "last worked 3 days ago" in said
+    assert "Is it now" in said
+    assert process.returncode == 0
 
 
 def test_outside_a_demo_it_does_not_run_without_mail(operator: Operator) -> None:
@@ -295,6 +328,16 @@ def test_a_child_that_cannot_run_ends_the_supervisor(monkeypatch: pytest.MonkeyP
     code, said = supervise("exit 3", "sleep 60")
     assert code == 3
     assert said == ["child 0 has ended with code 3"] * 3
+
+
+def test_what_an_operator_said_is_for_the_first_start_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(serve, "MAX_QUICK_ENDS", 2)
+    program = f'echo "$@" >> {tmp_path}/said; exit 3'
+    child = serve.Child("child", ["sh", "-c", program, "sh", "always"], ["--once"])
+    assert serve.Supervisor([child], lambda _: None).run(Nothing()) == 3
+    assert (tmp_path / "said").read_text() == "always --once\nalways\n"
 
 
 def test_a_wrong_configuration_is_not_tried_again() -> None:

@@ -124,10 +124,29 @@ def run(demo: bool) -> None:
     from escrow import serve
 
     settings = _settings(demo=demo)
+    said = _ask_about_clock(settings)
     if settings.demo:
         settings = _on_a_free_port(settings)
-    code = serve.Supervisor(serve.children(), click.echo).run(_Announcement(settings))
+    code = serve.Supervisor(serve.children(said), click.echo).run(_Announcement(settings))
     sys.exit(code)
+
+
+def _ask_about_clock(settings: Settings) -> list[str]:
+    """Ask whoever starts a service that slept for more than 36 hours whether the clock is right.
+
+    The answer is the custodian's, for its first start alone. Without a terminal nobody is asked,
+    and the custodian waits for an operator.
+    """
+    from escrow.custodian.outside import Outside
+    from escrow.custodian.sequencer import MAX_STEP_SECONDS
+
+    last = Outside(settings.outside_dir).at
+    if not last or time.time() - last <= MAX_STEP_SECONDS or not sys.stdin.isatty():
+        return []
+    now = time.strftime("%Y-%m-%dT%H:%M", time.gmtime())
+    click.echo(f"The service last worked {(time.time() - last) / 86400:.0f} days ago.")
+    click.confirm(f"Is it now {now} (UTC)?", abort=True)
+    return ["--accept-clock", now]
 
 
 def _on_a_free_port(settings: Settings) -> Settings:

@@ -9,37 +9,32 @@ released, and the alarm is repeated every half minute.
 import hmac
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escrow.clock import Clock
 from escrow.config import Settings
 from escrow.custodian.acts import all_acts
+from escrow.custodian.announce import announce_keys
 from escrow.custodian.entries import Entries, LedgerDamaged, LedgerStopped
 from escrow.custodian.keys import CustodianKeys
-from escrow.custodian.leader import Leader
+from escrow.custodian.loop import run_forever
 from escrow.custodian.outside import Outside
 from escrow.custodian.sequencer import Sequencer, has_pending
 from escrow.custodian.signing import publish
 from escrow.custodian.takeup import first_wrong, take_up
 from escrow.db import Database
-from escrow.errors import ConfigurationError, Unavailable
+from escrow.errors import Unavailable
 from escrow.ledger.append import Author, append
-from escrow.ledger.models import LedgerEvent
 from escrow.protocol.encoding import pae
 from escrow.webkeys import ForgedRow, WebKeys
 
 QUIET_SECONDS = 12 * 3600
-STOPPED_SECONDS = 30.0
-IDLE_ACT_SECONDS = 1.0
 AUDITED_ENTRIES = 200
 CLOCK_BEHIND_SECONDS = 300
 RETRY_SECONDS = 60
-_MAIL_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
 
@@ -154,7 +149,7 @@ class Custodian:
             if not self._is_taken_up:
                 take_up(self.database, self.keys, self.outside)
                 self._is_taken_up = True
-                self._announce_keys()
+                announce_keys(self)
             did = self._sequence_and_sign()
             if is_acting or did:
                 did = self._act() or did
@@ -187,28 +182,6 @@ class Custodian:
         done = [self.guarded(act) for act in self.acts]
         return any(done)
 
-    def _announce_keys(self) -> None:
-        """Say `key changed` for every kept key that the ledger has not, oldest first."""
-        ledger_keys = [signer.verifier.vkey.encode() for signer in reversed(self.keys.ledger)]
-        provider_keys = [key.public_key() for key in reversed(self.keys.sealing)]
-        with self.database.reading() as db:
-            missing = [
-                change
-                for use, kept in (("ledger", ledger_keys), ("provider", provider_keys))
-                for change in self._unsaid(db, use, kept)
-            ]
-        for identifier, data in missing:
-            with self.database.transaction() as db:
-                append(db, self.author, "key changed", data, event_id=identifier)
-
-    def _unsaid(self, db: Session, use: str, kept: list[bytes]) -> list[tuple[str, dict[str, Any]]]:
-        unsaid = []
-        for old, new in zip([None, *kept], kept, strict=False):
-            identifier = self.once("key changed", use, new)
-            if db.scalar(select(LedgerEvent.position).where(LedgerEvent.id == identifier)) is None:
-                unsaid.append((identifier, {"use": use, "old": old, "new": new}))
-        return unsaid
-
     def audit(self) -> None:
         """Check the next 200 signed entries, round and round; raises LedgerDamaged.
 
@@ -226,64 +199,16 @@ class Custodian:
             raise
         self._audited = stop
 
+    def forget(self) -> None:
+        """Take the ledger up from the disk in the next pass: another process may have led."""
+        self._is_taken_up = False
+
     def run_forever(self, stop: threading.Event) -> None:
         """Lead when nobody else does, and make passes until `stop` is set.
 
         Raises ConfigurationError when files and database do not fit: an operator is needed.
         """
-        while not stop.is_set():
-            with Leader(self.database, self.outside.directory) as leader:
-                if leader.wait_to_lead(stop):
-                    self._is_taken_up = False
-                    self._lead(leader, stop)
-
-    def _lead(self, leader: Leader, stop: threading.Event) -> None:
-        over = threading.Event()
-        mail = threading.Thread(target=self._send_mail, args=(over,), name="mail", daemon=True)
-        mail.start()
-        next_act = 0.0
-        try:
-            while not stop.is_set() and leader.check():
-                is_acting = time.monotonic() >= next_act
-                did = self._try_pass(stop, is_acting=is_acting)
-                if is_acting:
-                    next_act = time.monotonic() + IDLE_ACT_SECONDS
-                if not did:
-                    leader.wait_for_work(stop)
-        finally:
-            over.set()
-
-    def _try_pass(self, stop: threading.Event, *, is_acting: bool) -> bool:
-        try:
-            did = self.run_pass(is_acting=is_acting)
-            if is_acting and not did:
-                self.audit()
-        except ConfigurationError:
-            raise
-        except LedgerStopped as error:
-            self.alarm(f"the ledger is stopped: {error.detail}")
-            stop.wait(STOPPED_SECONDS)
-        except Unavailable:
-            stop.wait(IDLE_ACT_SECONDS)
-        except Exception:
-            _log.exception("a pass failed and is repeated")
-            stop.wait(IDLE_ACT_SECONDS)
-        else:
-            return did
-        return False
-
-    def _send_mail(self, over: threading.Event) -> None:
-        """Send mail beside the passes: a slow mail server must not hold the ledger up."""
-        while self.sender is not None and not over.is_set():
-            try:
-                sent = self.sender.run_once()
-            except Unavailable:
-                sent = 0
-            except Exception:
-                _log.exception("sending mail failed and is repeated")
-                sent = 0
-            if not sent:
-                over.wait(_MAIL_SECONDS)
+        run_forever(self, stop)
 
 
 def _one(custodian: Custodian, do: Callable[[Session, str], bool | None], identifier: str) -> int:
