@@ -128,13 +128,19 @@ class Installation:
             path.read_text(errors="replace")[-2000:] for path in sorted(self.logs.glob("*.log"))
         )
 
+    def _all_live(self) -> None:
+        for name, process in self.processes.items():
+            assert process.poll() is None, f"{name} has ended\n{self.log()}"
+
     def _answers(self) -> bool:
+        self._all_live()
         try:
             return httpx.get(f"{self.url}/healthz", timeout=5).is_success
         except httpx.HTTPError:
             return False
 
     def _has_checkpoint(self) -> bool:
+        self._all_live()
         return httpx.get(f"{self.url}/api/v1/ledger/checkpoint", timeout=20).is_success
 
     def stop(self, *names: str) -> None:
@@ -154,6 +160,15 @@ class Installation:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    @contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """Kill a process, and start it again at the end of the block."""
+        self.kill(name)
+        try:
+            yield
+        finally:
+            self.start(name)
 
     def pids(self, name: str) -> list[int]:
         """Return a process and its children."""
