@@ -1,8 +1,7 @@
 """The JSON API's ground: a strict loader in front, field types, blueprints.
 
-A body is read by `escrow.protocol.encoding.load_json` before any framework sees it: at most
-256 KiB, at most six levels, no duplicate keys, no NaN, no floats, no lone surrogates. Pydantic
-models then name the field that is wrong. Every POST and PUT takes a JSON object, every GET and
+A body is read by the strict loader (`escrow.strict`) before any framework sees it; Pydantic models
+then name the field that is wrong. Every POST and PUT takes a JSON object, every GET and
 DELETE takes none; a query parameter that an endpoint does not declare is refused.
 
     blueprint = api_blueprint("deposit")
@@ -19,15 +18,12 @@ DELETE takes none; a query parameter that an endpoint does not declare is refuse
     def add_contact(deposit: str, json_data: NewContact) -> Result: ...
 """
 
-import json
 import re
 import unicodedata
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 
 from apiflask import APIBlueprint
-from flask import Request, request
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -38,22 +34,16 @@ from pydantic import (
     StringConstraints,
 )
 from pydantic_core import CoreSchema, core_schema
-from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import BaseConverter
 
-from escrow.errors import MalformedRequest, TooLarge, UnsupportedMediaType
 from escrow.protocol.encoding import (
-    MAX_DEPTH,
     MAX_INTEGER,
     b64url,
     b64url_decode,
-    load_json,
 )
 from escrow.protocol.errors import Malformed
 
 PREFIX = "/api/v1"
-MAX_BODY_LENGTH_BYTES = 256 * 1024
-MAX_FIELD_NAME_LENGTH = 120
 ID_PATTERN = "^[0-9a-f]{32}$"
 
 # What a view may return: `output` turns it into the response.
@@ -218,115 +208,3 @@ class IndexConverter(BaseConverter):
 def api_blueprint(name: str) -> APIBlueprint:
     """Make the blueprint of a domain's part of the API; routes are relative to /api/v1."""
     return APIBlueprint(f"{name}_api", "escrow", url_prefix=PREFIX, tag=name)
-
-
-class StrictRequest(Request):
-    """A request whose JSON is read by the strict loader, once, whoever asks for it."""
-
-    max_content_length = MAX_BODY_LENGTH_BYTES
-    _document: Any = None
-    _is_read = False
-
-    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
-        """Return the parsed body; raises MalformedRequest, TooLarge, UnsupportedMediaType."""
-        if not self._is_read:
-            self._document = self._read_document()
-            self._is_read = True
-        return self._document
-
-    def on_json_loading_failed(self, e: ValueError | None) -> NoReturn:
-        """Refuse without showing what the parser says."""
-        raise MalformedRequest("body")
-
-    def body(self) -> bytes:
-        """Return the raw body, bounded; raises TooLarge."""
-        try:
-            return self.get_data(cache=True)
-        except RequestEntityTooLarge:
-            raise TooLarge from None
-
-    def _read_document(self) -> Any:
-        data = self.body()
-        if not data:
-            raise MalformedRequest("body", "A JSON object is needed.")
-        if self.mimetype != "application/json":
-            raise UnsupportedMediaType
-        try:
-            document = load_json(data, "body", MAX_BODY_LENGTH_BYTES, MAX_DEPTH)
-        except Malformed as error:
-            sentence = f"The body is not right: {error.reason}."
-            field = error.field or _field_given_twice(data)
-            raise MalformedRequest(_shown(field), sentence) from None
-        if b"\\u" in data and (field := _lone_surrogate(document, "")) is not None:
-            raise MalformedRequest(_shown(field), "This is not text.")
-        if not isinstance(document, dict):
-            raise MalformedRequest("body", "A JSON object is needed.")
-        return document
-
-
-def _field_given_twice(data: bytes) -> str:
-    """Return the first field that an object has twice; empty when that is not what is wrong."""
-    found: list[str] = []
-
-    def look(pairs: list[tuple[str, Any]]) -> None:
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                found.append(name)
-                return
-            seen.add(name)
-
-    with suppress(ValueError, RecursionError):
-        json.loads(data, object_pairs_hook=look)
-    return found[0] if found else ""
-
-
-def _lone_surrogate(value: Any, path: str) -> str | None:
-    """Return the path of a key or string that has no UTF-8 form, or None."""
-    if isinstance(value, str):
-        return path if _is_broken(value) else None
-    items: Any = ()
-    if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, list):
-        items = enumerate(value)
-    for name, inner in items:
-        inner_path = f"{path}.{name}" if path else str(name)
-        if isinstance(name, str) and _is_broken(name):
-            return inner_path
-        if (found := _lone_surrogate(inner, inner_path)) is not None:
-            return found
-    return None
-
-
-def _is_broken(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
-
-
-def _shown(field: str) -> str:
-    """Write a field's name so that it can be shown: it came from outside."""
-    return field.encode("unicode_escape").decode("ascii")[:MAX_FIELD_NAME_LENGTH] or "body"
-
-
-def field_of(detail: Any) -> tuple[str, str | None]:
-    """Return (field, sentence) of the framework's validation detail."""
-    for fields in detail.values() if isinstance(detail, dict) else ():
-        for name, messages in fields.items():
-            return _shown("body" if name == "_schema" else name), _sentence(messages)
-    return "body", None
-
-
-def _sentence(messages: list[str]) -> str | None:
-    if not messages or messages[0].startswith("String should match pattern"):
-        return "This does not have the right form."
-    return messages[0].removeprefix("Value error, ")
-
-
-def refuse_unknown_query(known: bool) -> None:
-    """Refuse query parameters where an endpoint declares none; raises MalformedRequest."""
-    if not known and request.args:
-        raise MalformedRequest(_shown(next(iter(request.args))), "No such parameter.")

@@ -9,14 +9,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from escrow import __version__, headers, openapi, problems
 from escrow.account import api as account
-from escrow.api import (
-    MAX_BODY_LENGTH_BYTES,
-    Body,
-    IdConverter,
-    IndexConverter,
-    StrictRequest,
-    refuse_unknown_query,
-)
+from escrow.account import login_api as login
+from escrow.api import Body, IdConverter, IndexConverter
 from escrow.clock import Clock, SystemClock
 from escrow.config import Settings
 from escrow.context import Web, web
@@ -25,6 +19,7 @@ from escrow.deposit import api as deposit
 from escrow.ledger import api as ledger
 from escrow.mail import demo
 from escrow.recovery import api as recovery
+from escrow.strict import MAX_BODY_LENGTH_BYTES, StrictRequest, refuse_unknown_query
 from escrow.webkeys import WebKeys
 
 _DESCRIPTION = (
@@ -98,6 +93,7 @@ def _configure(app: EscrowApp, settings: Settings) -> None:
 
 def _register_routes(app: EscrowApp, settings: Settings) -> None:
     for blueprint in (
+        login.blueprint,
         account.blueprint,
         deposit.blueprint,
         recovery.blueprint,

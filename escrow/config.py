@@ -8,9 +8,11 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from escrow.errors import ConfigurationError
 
@@ -62,6 +64,11 @@ class Settings:
         return f"{self.host}/ledger"
 
     @property
+    def zone(self) -> tzinfo | None:
+        """The time zone of dates in mails; None is the machine's own."""
+        return ZoneInfo(self.timezone) if self.timezone else None
+
+    @property
     def database(self) -> str:
         """The database's URL: the embedded SQLite file unless another is set."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'escrow.db').absolute()}"
@@ -85,6 +92,10 @@ class Settings:
             raise ConfigurationError("public_url must be https:// (http:// is for --demo only)")
         if self.minimum_waiting_seconds < MIN_WAITING_SECONDS:
             raise ConfigurationError("minimum_waiting_seconds cannot be under 86400 (one day)")
+        try:
+            _ = self.zone
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ConfigurationError("timezone must be like Europe/Amsterdam") from None
         if self.smtp_security not in _SECURITY:
             raise ConfigurationError(f"smtp_security must be one of {', '.join(_SECURITY)}")
         if self.keyring not in _KEYRINGS:

@@ -7,9 +7,9 @@ from apiflask.exceptions import HTTPError
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, SecurityError
 
-from escrow.api import field_of
 from escrow.errors import EscrowError, MalformedRequest, RateLimited, TooLarge
 from escrow.protocol.encoding import dump_json
+from escrow.strict import field_of
 
 CONTENT_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)

@@ -11,15 +11,16 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.routing import AnyConverter, Rule
 
-from escrow.api import MAX_BODY_LENGTH_BYTES, IndexConverter
+from escrow.api import IndexConverter
 from escrow.app import EscrowApp, create_app
 from escrow.config import Settings
 from escrow.db import Database
+from escrow.strict import MAX_BODY_LENGTH_BYTES
 from escrow.webkeys import WebKeys
 from tests.support.browser import API, Client, bearer, problem
 from tests.support.clocks import FakeClock
 
-FEW_SECONDS = 2.0  # a second, on a machine that does something else as well
+MAX_SECONDS = 1.0  # of processor time: what the machine does besides is not counted
 
 BODIES: dict[str, bytes] = {
     "nothing": b"",
@@ -114,7 +115,7 @@ def _path(rule: Rule) -> str:
 
 
 def check(answer: Any, started: float) -> dict[str, Any]:
-    assert time.monotonic() - started < FEW_SECONDS
+    assert time.thread_time() - started < MAX_SECONDS
     assert answer.status_code in {400, 413, 415}, answer.text
     found = problem(answer, answer.status_code, answer.get_json()["code"])
     if answer.status_code != 413:
@@ -133,7 +134,7 @@ def test_a_bad_body_is_a_problem_that_says_where(
     endpoints = rules(app, "POST", "PUT", "PATCH")
     assert len(endpoints) > 25
     for method, path in endpoints:
-        started = time.monotonic()
+        started = time.thread_time()
         answer = client.open(
             path,
             method=method,
@@ -149,7 +150,7 @@ def test_another_content_type_is_refused(
     app: EscrowApp, client: FlaskClient, signed_in: dict[str, str], content_type: str
 ) -> None:
     for method, path in rules(app, "POST", "PUT"):
-        started = time.monotonic()
+        started = time.thread_time()
         headers = {**signed_in, **({"Content-Type": content_type} if content_type else {})}
         answer = client.open(path, method=method, data=b"{}", headers=headers)
         assert answer.status_code == 415
@@ -160,7 +161,7 @@ def test_an_unknown_query_parameter_is_refused(
     app: EscrowApp, client: FlaskClient, signed_in: dict[str, str]
 ) -> None:
     for method, path in rules(app, "GET", "POST", "PUT", "DELETE"):
-        started = time.monotonic()
+        started = time.thread_time()
         body: dict[str, int] | None = {} if method in {"POST", "PUT"} else None
         answer = client.open(f"{path}?surprise=1", method=method, headers=signed_in, json=body)
         check(answer, started)
@@ -237,6 +238,9 @@ def test_a_malformed_header_is_no_error_of_ours(
         ({"address": ".a@example.org", "locale": "nl"}, "address"),
         ({"address": "a" * 250 + "@example.org", "locale": "nl"}, "address"),
         ({"address": "a@" + "example." * 40 + "org", "locale": "nl"}, "address"),
+        ({"address": "a\ud800@example.org", "locale": "nl"}, "address"),
+        ({"address": "a@example.org", "locale": "\udfff"}, "locale"),
+        ({"address": "a@example.org", "locale": "nl", "x\ud800": 1}, "body"),
         ({"address": "a@example.org", "locale": "nl", "more": 1}, "more"),
         ({"address": "a@example.org", "locale": "nl", "\x1b[31m": 1}, r"\x1b[31m"),
     ],
@@ -244,6 +248,25 @@ def test_a_malformed_header_is_no_error_of_ours(
 def test_the_problem_names_the_field(client: FlaskClient, body: Any, field: str) -> None:
     found = problem(client.post(f"{API}/logins", json=body), 400, "malformed")
     assert found["field"] == field
+
+
+def test_a_field_twice_is_refused_even_when_both_are_right(client: FlaskClient) -> None:
+    body = b'{"address":"a@example.org","locale":"nl","locale":"nl"}'
+    answer = client.post(f"{API}/logins", data=body, content_type="application/json")
+    assert problem(answer, 400, "malformed")["field"] == "locale"
+
+
+def test_text_without_a_utf8_form_is_refused_where_text_is_free(
+    client: FlaskClient, signed_in: dict[str, str]
+) -> None:
+    body = b'{"reason":"x\\ud800"}'
+    answer = client.post(
+        f"{API}/deposits/{'ab' * 16}/close",
+        data=body,
+        content_type="application/json",
+        headers=signed_in,
+    )
+    assert problem(answer, 400, "malformed")["field"] == "reason"
 
 
 def test_an_error_of_ours_shows_nothing(client: FlaskClient, monkeypatch: Any) -> None:

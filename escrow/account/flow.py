@@ -223,7 +223,7 @@ def close(db: Session, web: Web, account: str, reason: str) -> int:
     )
     for hook in ON_CLOSE:
         hook(db, web, account, until, reason)
-    contents = {"until": translator(row.locale).date(until)}
+    contents = {"until": translator(row.locale, web.settings.zone).date(until)}
     addresses.tell(db, web, row, "account_closing", event.id, contents=contents)
     return until
 

@@ -3,7 +3,6 @@
 from flask import request
 from sqlalchemy.orm import Session
 
-from escrow.api import StrictRequest
 from escrow.context import Web
 from escrow.deposit import custodies
 from escrow.deposit.models import CustodyRow
@@ -11,6 +10,7 @@ from escrow.errors import Unauthenticated
 from escrow.protocol.encoding import b64url_decode, is_identifier
 from escrow.protocol.errors import Malformed
 from escrow.protocol.request import Request
+from escrow.strict import StrictRequest
 
 CUSTODY_HEADER = "Escrow-Custody"
 TIME_HEADER = "Escrow-Time"

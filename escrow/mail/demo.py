@@ -9,7 +9,7 @@ from flask import Blueprint, Response, render_template
 
 from escrow.context import web
 from escrow.errors import NotFound
-from escrow.mail.send import mailbox_of
+from escrow.mail.transport import mailbox_of
 
 NEWEST = 50
 blueprint = Blueprint("demo", __name__, template_folder="../templates")

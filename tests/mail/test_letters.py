@@ -8,7 +8,7 @@ import pytest
 
 from escrow.config import Settings
 from escrow.mail import demo, letter
-from escrow.mail.send import Folder
+from escrow.mail.transport import Folder
 
 SETTINGS = Settings(
     data_dir=Path("/nowhere"),

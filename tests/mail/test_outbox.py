@@ -21,7 +21,8 @@ from sqlalchemy import select
 from escrow.context import Web
 from escrow.mail import outbox, send
 from escrow.mail.models import Outbox
-from escrow.mail.send import GIVE_UP_SECONDS, RETRY_SECONDS, Answer, Sender
+from escrow.mail.send import GIVE_UP_SECONDS, RETRY_SECONDS, Sender
+from escrow.mail.transport import Answer, Smtp, mailbox_of
 from tests.support.clocks import FakeClock
 from tests.support.mailbox import Mailbox, free_port, text_of
 
@@ -199,7 +200,7 @@ def test_no_transaction_is_open_while_smtp_is_spoken(
         queue("written meanwhile")
         return Answer("sent", "250")
 
-    monkeypatch.setattr(send.Smtp, "send", slow)
+    monkeypatch.setattr(Smtp, "send", slow)
     assert sender.run_once() == 1
 
 
@@ -266,7 +267,7 @@ def test_a_demo_keeps_mails_in_a_folder_that_only_its_owner_reads(web: Web, queu
     shown = replace(web.settings, smtp_host="", demo=True)
     identifier = queue()
     Sender(shown, web.database, web.keys, web.clock).run_once()
-    folder = send.mailbox_of(shown)
+    folder = mailbox_of(shown)
     [file] = folder.iterdir()
     assert file.name == f"{identifier}.eml"
     assert folder.stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,81 @@
+"""Settings: from a file and the environment, refused when they would weaken a promise."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from escrow import config
+from escrow.errors import ConfigurationError
+
+GOOD: dict[str, Any] = {
+    "data_dir": "/var/lib/escrow",
+    "public_url": "https://recovery.example.org",
+    "smtp_host": "mail.example.org",
+    "mail_from": "recovery@example.org",
+}
+
+
+def load(**changes: Any) -> config.Settings:
+    return config.load(None, {}, **{**GOOD, **changes})
+
+
+def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "escrow.toml"
+    file.write_text(
+        'data_dir = "/a"\npublic_url = "https://a.example.org"\nsmtp_host = "m"\n'
+        'mail_from = "a@example.org"\nsmtp_port = 25\n'
+    )
+    found = config.load(file, {"ESCROW_SMTP_PORT": "465", "ESCROW_DEMO": "no"})
+    assert (found.smtp_port, found.data_dir, found.demo) == (465, Path("/a"), False)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"public_url": "http://recovery.example.org"},
+        {"public_url": "recovery.example.org"},
+        {"public_url": "https://recovery.example.org/path"},
+        {"public_url": ""},
+        {"data_dir": ""},
+        {"minimum_waiting_seconds": 86399},
+        {"minimum_waiting_seconds": "soon"},
+        {"smtp_security": "maybe"},
+        {"smtp_host": ""},
+        {"mail_from": ""},
+        {"timezone": "Nowhere/Atlantis"},
+        {"timezone": "../../etc/passwd"},
+        {"demo": True, "listen_host": "192.0.2.1"},
+        {"demo": "perhaps"},
+        {"waiting_seconds": 1},
+        {"clock": "2030-01-01"},
+    ],
+)
+def test_a_setting_that_cannot_work_or_weakens_a_promise_is_refused(
+    changes: dict[str, Any],
+) -> None:
+    with pytest.raises(ConfigurationError):
+        load(**changes)
+
+
+@pytest.mark.parametrize("text", ["not = toml =", "\xff", 'surprise = "x"'])
+def test_a_file_that_cannot_be_read_says_so(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "escrow.toml"
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigurationError):
+        config.load(file, {}, **GOOD)
+    with pytest.raises(ConfigurationError):
+        config.load(tmp_path / "missing.toml", {}, **GOOD)
+
+
+def test_nothing_can_move_time_or_skip_a_check() -> None:
+    """No setting's name speaks of the clock, of time, or of leaving something out."""
+    names = config.Settings.__annotations__
+    assert not [
+        n for n in names if any(w in n for w in ("clock", "now", "skip", "insecure", "debug"))
+    ]
+
+
+def test_dates_have_the_providers_time_zone() -> None:
+    assert str(load(timezone="Europe/Amsterdam").zone) == "Europe/Amsterdam"
+    assert load().zone is None
