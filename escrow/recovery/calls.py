@@ -6,7 +6,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from escrow.context import Web
-from escrow.db import changed
+from escrow.db import changed, insert_rows
 from escrow.deposit import custodies
 from escrow.deposit.models import CustodyRow
 from escrow.errors import Conflict, Gone, MalformedRequest, NotFound, RateLimited, WrongState
@@ -194,8 +194,7 @@ def put_release(
         time=time,
         event=event.id,
     )
-    db.add(row)
-    db.flush()
+    insert_rows(db, [row])
     return row
 
 
