@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from escrow.context import Web
@@ -141,8 +141,12 @@ class _Nodes:
         return tree.EMPTY_ROOT
 
     def fetch(self) -> None:
-        key = tuple_(LedgerNode.level, LedgerNode.index)
-        query = select(LedgerNode).where(key.in_(sorted(self._wanted)))
+        # One by one: for a list of pairs SQLite reads the whole table, two million rows.
+        named = [
+            and_(LedgerNode.level == level, LedgerNode.index == index)
+            for level, index in sorted(self._wanted)
+        ]
+        query = select(LedgerNode).where(or_(false(), *named))
         self._found = {(row.level, row.index): row.hash for row in self._db.scalars(query)}
         if len(self._found) != len(self._wanted):
             raise Unavailable
