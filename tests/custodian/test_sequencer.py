@@ -389,6 +389,20 @@ def test_an_edited_entry_stops_the_ledger(rig: Rig, said: list[str], which: int)
     stops(rig)
 
 
+def test_an_entry_that_says_something_else_is_not_used(rig: Rig, said: list[str]) -> None:
+    """Its columns still fit; only the MAC tells."""
+    rig.change(said[3], body=edited(rig, said[3], data={"addresses": [bytes(32)]}))
+    with pytest.raises(ForgedEntry):
+        rig.entries()
+
+
+def test_an_entry_of_another_author_is_not_used(rig: Rig, said: list[str]) -> None:
+    """What the web tier said does not become the custodian's own word."""
+    rig.change(said[3], author="custodian")
+    with pytest.raises(ForgedEntry):
+        rig.entries()
+
+
 def test_swapped_entries_stop_the_ledger(rig: Rig, said: list[str]) -> None:
     first, second = rig.row(said[1]), rig.row(said[2])
     rig.change(said[1], index=10**6)

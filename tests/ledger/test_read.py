@@ -123,6 +123,32 @@ def test_entries_are_handed_out_once_they_are_signed(rig: Rig) -> None:
         assert ledger.Event.parse(body).deposit == stored.deposit
 
 
+def test_entries_that_are_sequenced_and_not_yet_signed_are_not_handed_out(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who holds one could not prove it, and a crash may still publish it later."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    event = rig.say()
+    account = str(rig.row(event).account)
+    with monkeypatch.context() as patch:
+        patch.setattr("escrow.custodian.service.publish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            rig.custodian.run_pass()
+    assert rig.row(event).index == 2
+    with rig.database.reading() as db:
+        assert read.entry_of(db, event) is None
+    with pytest.raises(read.NotSequenced):
+        read.wait_sequenced(web(rig), event, timeout=0.1)
+    rig.settle()
+    with rig.database.reading() as db:
+        found = read.entry_of(db, event)
+        assert found is not None
+        assert found.account == account
+
+
 def test_a_signed_entry_is_found_by_its_event(rig: Rig) -> None:
     event = rig.say()
     with rig.database.reading() as db:
