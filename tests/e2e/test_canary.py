@@ -277,7 +277,7 @@ def _processes(started: Iterable[subprocess.Popen[bytes]]) -> Iterator[Place]:
 
 def _in_arguments(leaks: Leaks, _: Path, __: pytest.FixtureRequest) -> Iterator[Place]:
     """`cat` waits for its standard input before it looks for a file of that name."""
-    commands = [["cat", "-", leak] for leak in leaks if b"\0" not in leak]
+    commands = [["cat", "--", "-", leak] for leak in leaks if b"\0" not in leak]
     yield from _processes(subprocess.Popen(each, stdin=subprocess.PIPE) for each in commands)
 
 
