@@ -180,8 +180,8 @@ def test_a_malformed_header_is_nobody(client: FlaskClient, customer: Customer, h
 
 
 @pytest.fixture
-def cookie(client: FlaskClient, customer: Customer, clock: FakeClock) -> str:
-    """A session in a cookie, as pages have it."""
+def set_cookie(client: FlaskClient, customer: Customer, clock: FakeClock) -> str:
+    """The header that gives a page its session."""
     clock.move(600)
     found = customer.mail_login()
     body = {"account": customer.account, "code": customer.totp(), "cookie": True}
@@ -189,11 +189,20 @@ def cookie(client: FlaskClient, customer: Customer, clock: FakeClock) -> str:
         f"{API}/logins/{customer.login}/totp", json=body, headers=bearer(found["token"])
     )
     assert answer.get_json()["token"] is None
-    header = answer.headers["Set-Cookie"]
-    for part in ("__Host-escrow=", "Secure", "HttpOnly", "Path=/", "SameSite=Strict"):
-        assert part in header
-    assert "Domain" not in header
-    return header.split(";")[0]
+    return answer.headers["Set-Cookie"]
+
+
+@pytest.fixture
+def cookie(set_cookie: str) -> str:
+    """What the browser then sends."""
+    return set_cookie.partition(";")[0]
+
+
+def test_no_script_and_no_other_site_gets_the_cookie(set_cookie: str) -> None:
+    parts = set_cookie.split("; ")
+    assert parts[0].startswith("__Host-escrow=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Strict"} <= set(parts)
+    assert "Domain" not in set_cookie
 
 
 def test_pages_keep_the_token_in_a_cookie(client: FlaskClient, cookie: str) -> None:
@@ -201,7 +210,8 @@ def test_pages_keep_the_token_in_a_cookie(client: FlaskClient, cookie: str) -> N
     assert answer.status_code == 200
     present = next(line for line in answer.get_json()["sessions"] if line["is_current"])
     ended = client.delete(
-        f"{API}/sessions/{present['session']}", headers={"Cookie": cookie, **SAME_ORIGIN}
+        f"{API}/sessions/{present['session']}",
+        headers={"Cookie": cookie, **SAME_ORIGIN},
     )
     assert ended.status_code == 204
     assert "Max-Age=0" in ended.headers["Set-Cookie"]

@@ -194,7 +194,7 @@ def test_no_transaction_is_open_while_smtp_is_spoken(
     web: Web, queue: Queue, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A slow mail server never blocks a customer: here it writes to the database itself."""
-    queue()
+    identifier = queue()
 
     def slow(self: object, mail: object) -> Answer:
         queue("written meanwhile")
@@ -202,6 +202,8 @@ def test_no_transaction_is_open_while_smtp_is_spoken(
 
     monkeypatch.setattr(Smtp, "send", slow)
     assert sender.run_once() == 1
+    assert row_of(web, identifier).state == "sent"
+    assert row_of(web, queue("written meanwhile")).attempts == 0
 
 
 def test_a_crash_after_the_servers_answer_repeats_the_same_message(
