@@ -79,7 +79,7 @@ def test_a_code_is_too_old_after_15_minutes(
 ) -> None:
     login = start(client, customer.address)
     code = smtp.code(customer.address, "login_code")
-    clock.move(codes.LIFETIME_SECONDS)
+    clock.move(15 * 60)
     problem(enter(client, login, code), 401, "unauthenticated")
 
 
@@ -114,7 +114,7 @@ def test_five_codes_an_hour_an_address(
     client: FlaskClient, customer: Customer, clock: FakeClock
 ) -> None:
     clock.move(3600)
-    for _ in range(codes.CODES_AN_HOUR):
+    for _ in range(5):
         start(client, customer.address)
         clock.move(60)
     body = {"address": customer.address, "locale": "nl"}
@@ -182,7 +182,7 @@ def test_an_unknown_address_costs_the_same_work(
 
 
 def test_an_unknown_address_is_limited_like_a_known_one(client: FlaskClient) -> None:
-    for _ in range(codes.CODES_AN_HOUR):
+    for _ in range(5):
         start(client, UNKNOWN)
     answer = client.post(f"{API}/logins", json={"address": UNKNOWN, "locale": "nl"})
     problem(answer, 429, "rate_limited")
