@@ -40,7 +40,7 @@ def send(
     subject = recovery.id if recovery else deposit.id
     contents = _common(custodian, db, deposit, recipient)
     contents |= _of_recovery(custodian, recovery, deposit, locale)
-    contents |= _until(deposit, locale) | (extra or {})
+    contents |= _until(custodian, deposit, locale) | (extra or {})
     if recovery is not None and message in _STOPPABLE:
         contents["link"] = _veto_link(custodian, db, deposit, contact, recovery)
     outbox.queue(
@@ -86,7 +86,7 @@ def _of_recovery(
     if recovery is None:
         return {}
     times = times_of(recovery)
-    write = translator(locale).datetime
+    write = translator(locale, custodian.settings.zone).datetime
     soonest = times.ready_at or recovery.opened_at + recovery.wait_seconds
     return {
         "opened": write(recovery.opened_at),
@@ -95,10 +95,10 @@ def _of_recovery(
     }
 
 
-def _until(deposit: Deposit, locale: str) -> dict[str, str]:
+def _until(custodian: Custodian, deposit: Deposit, locale: str) -> dict[str, str]:
     if deposit.closing_at is None:
         return {}
-    return {"until": translator(locale).date(deposit.closing_at)}
+    return {"until": translator(locale, custodian.settings.zone).date(deposit.closing_at)}
 
 
 def _veto_link(
