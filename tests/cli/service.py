@@ -26,6 +26,7 @@ from escrow.custodian.keys import CustodianKeys
 from escrow.custodian.outside import Outside
 from escrow.custodian.service import Custodian
 from escrow.db import Base, Database
+from escrow.ledger.models import LedgerEvent
 from escrow.mail import outbox
 from escrow.mail.models import Outbox
 from escrow.webkeys import WebKeys
@@ -135,6 +136,19 @@ class Service:
         body = {"code": customer.totp()}
         _good(http.post(f"{where}/totp/confirm", json=body, headers=bearer))
         return customer
+
+    def settle(self) -> None:
+        """Wait until everything that was said stands in the ledger."""
+        waiting = select(LedgerEvent.id).where(
+            LedgerEvent.index.is_(None), LedgerEvent.refused.is_(None)
+        )
+        deadline = time.monotonic() + 20
+        while True:
+            with self.database.reading() as db:
+                if db.scalars(waiting.limit(1)).first() is None:
+                    return
+            assert time.monotonic() < deadline, "the custodian does not keep up"
+            time.sleep(0.05)
 
     def pass_time(self, seconds: int) -> None:
         """Let time pass as the ledger sees it: it stops at a jump of more than 36 hours."""
