@@ -17,6 +17,7 @@ from escrow.mail import outbox, tokens
 from escrow.recovery import machine
 from escrow.recovery.flow import times_of
 from escrow.recovery.models import Recovery
+from escrow.recovery.proofs import PAST_VETO
 
 TOKEN_SECONDS = 60 * 86400
 _STOPPABLE = {
@@ -174,8 +175,10 @@ def tell_about_recovery(custodian: Custodian, db: Session, entry: Entry, message
     since = recovery.opened_at - machine.CHANGED_LATELY_SECONDS
     for recipient in customer_recipients(custodian, db, recovery.account, since).recipients:
         send(custodian, db, deposit, recipient, message, recovery, occasion=entry.event.id)
+    name = f"{message}_contact"
+    if recovery.proof in PAST_VETO and message == "recovery_ready":
+        name = "recovery_ready_contact_informed"
     for recipient in contact_recipients(custodian, db, deposit).recipients:
-        name = f"{message}_contact"
         send(custodian, db, deposit, recipient, name, recovery, occasion=entry.event.id)
 
 

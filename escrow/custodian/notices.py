@@ -9,18 +9,22 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escrow.custodian import proofs
 from escrow.custodian.entries import Entries, Entry
 from escrow.custodian.freezing import is_frozen
 from escrow.custodian.letters import send
 from escrow.custodian.recipients import contact_recipients, customer_recipients, manifest_of
 from escrow.custodian.service import Custodian
+from escrow.custodian.shares import Refusal
 from escrow.deposit import custodies
 from escrow.deposit.models import Deposit
 from escrow.ledger.append import append
 from escrow.mail.models import Outbox
+from escrow.protocol import release as releases
 from escrow.recovery import machine
 from escrow.recovery.flow import swap_state
 from escrow.recovery.models import Recovery
+from escrow.recovery.proofs import PAST_VETO
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,10 @@ MESSAGES = {
     "recovery opened": Messages("recovery_opened_customer", "recovery_opened_contact"),
     "recovery unfrozen": Messages("recovery_unfrozen", "recovery_unfrozen_contact"),
 }
+
+
+# A contact's veto counts once: whom it is spent for is told, and gets no button.
+INFORMED = "recovery_opened_contact_informed"
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,12 @@ def write(custodian: Custodian, db: Session, entry: Entry) -> None:
         return
     if opening is None or opening.newest.index != entry.index:
         return
-    message = MESSAGES[entry.event.type]
+    try:
+        _check_proof(custodian, db, deposit, opening.opened)
+    except Refusal as refusal:
+        custodian.alarm("opened without its proof", recovery=row.id, reason=refusal.reason)
+        return
+    message = _messages(opening)
     since = entry.at - machine.CHANGED_LATELY_SECONDS
     account = opening.opened.event.data["account"]
     customer = customer_recipients(custodian, db, account, since)
@@ -70,6 +83,18 @@ def write(custodian: Custodian, db: Session, entry: Entry) -> None:
     for hashed in [*customer.refused, *contacts.refused]:
         _note_refused(custodian, db, row, hashed, occasion)
     row.notices_written_at = custodian.clock.now()
+
+
+def _check_proof(custodian: Custodian, db: Session, deposit: Deposit, opened: Entry) -> None:
+    """Refuse a recovery that was opened without the proof that its entry names."""
+    entries = Entries(db, custodian.keys).of_deposit(deposit.id)
+    proofs.check_opened(db, manifest_of(deposit, entries), opened, entries)
+
+
+def _messages(opening: Opening) -> Messages:
+    found = MESSAGES[opening.newest.event.type]
+    is_past_veto = opening.opened.event.data["proof"] in PAST_VETO
+    return Messages(found.customer, INFORMED) if is_past_veto else found
 
 
 def _note_refused(
@@ -152,7 +177,8 @@ def _wait(custodian: Custodian, db: Session, opening: Opening, *, is_refused: bo
     manifest = manifest_of(deposit, entries.of_deposit(deposit.id))
     if manifest.kind == "drill":
         return 0
-    wait: int = max(manifest.waiting_seconds, custodian.settings.minimum_waiting_seconds)
+    least = releases.shortest_wait(opened.event.data["proof"], manifest.waiting_seconds)
+    wait: int = max(least, custodian.settings.minimum_waiting_seconds)
     changes = entries.of_account(opened.event.data["account"], "address changed", "totp changed")
     if any(_is_late_change(change, opening.newest) for change in changes):
         wait += machine.CHANGED_LATELY_SECONDS

@@ -69,6 +69,7 @@ REACTIONS: dict[str, Reaction] = {
     "recovery completed": _about_recovery("recovery_completed"),
     "recovery begun": release.intend,
     "release intended": release.fulfil,
+    "release made": release.follow,
 }
 
 

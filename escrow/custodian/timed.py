@@ -14,7 +14,7 @@ from escrow.custodian.shares import Refusal, checked_manifest, open_share
 from escrow.db import changed
 from escrow.deposit.models import Blob, CustodyRow, Deposit
 from escrow.ledger.append import append
-from escrow.recovery import machine
+from escrow.recovery import drafts, machine
 from escrow.recovery.flow import end, swap_state, times_of
 from escrow.recovery.models import Recovery, RecoverySession, ReleaseRow
 
@@ -23,7 +23,7 @@ BATCH = 100
 
 def act(custodian: Custodian) -> int:
     """Do everything that is due; returns how much was done."""
-    steps = (make_ready, expire, wipe_sessions, pause, destroy, close_accounts, verify)
+    steps = (make_ready, expire, drop_drafts, wipe_sessions, pause, destroy, close_accounts, verify)
     return sum(custodian.guarded(step) for step in steps)
 
 
@@ -94,6 +94,12 @@ def expire(custodian: Custodian) -> int:
         )
 
     return _each(custodian, "expire", due, do)
+
+
+def drop_drafts(custodian: Custodian) -> int:
+    """Drop requests that contacts did not prove within a week: they had no effect."""
+    with custodian.database.transaction() as db:
+        return drafts.drop_expired(db, custodian.clock.now())
 
 
 def _say(custodian: Custodian, db: Session, row: Recovery, what: str) -> None:

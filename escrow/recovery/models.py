@@ -1,4 +1,4 @@
-"""Tables of recoveries: the recovery, its sessions, calls and releases."""
+"""Tables of recoveries: the recovery, its draft and proofs, its sessions, calls and releases."""
 
 from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -43,6 +43,42 @@ class Recovery(Base):
     ended_at: Mapped[int | None] = seconds()
     session: Mapped[str | None] = identifier()
     completed_by: Mapped[str | None] = identifier()
+
+
+class RecoveryDraft(Base):
+    """A request that contacts have to prove first: without any effect until the last proof.
+
+    It stands in no ledger and in nobody's way; with the last proof it becomes the recovery of the
+    same identifier.
+    """
+
+    __tablename__ = "recovery_draft"
+    __table_args__ = (Index("ix_recovery_draft_deposit", "deposit"),)
+
+    id: Mapped[str] = identifier(primary=True)
+    deposit: Mapped[str] = mapped_column(String(32), ForeignKey("deposit.id"))
+    account: Mapped[str] = identifier()
+    proof: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[bytes | None] = binary()
+    body_sha256: Mapped[bytes] = binary(32)
+    created_at: Mapped[int] = seconds()
+    expires_at: Mapped[int] = seconds(index=True)
+
+
+class RecoveryProof(Base):
+    """A release key's signature for a recovery: at its opening (`session` empty) or at a `begin`.
+
+    Kept, so that the custodian verifies it by itself.
+    """
+
+    __tablename__ = "recovery_proof"
+
+    recovery: Mapped[str] = identifier(primary=True)
+    session: Mapped[str] = identifier(primary=True)
+    custody: Mapped[str] = identifier(primary=True)
+    checkpoint_hash: Mapped[bytes] = binary(32)
+    signature: Mapped[bytes] = binary(64)
+    created_at: Mapped[int] = seconds()
 
 
 class RecoverySession(Base):
