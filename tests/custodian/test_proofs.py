@@ -3,20 +3,22 @@
 The attacker runs the web tier with its keys, so what it checks counts for nothing here.
 """
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
-from escrow.custodian import notices, proofs
-from escrow.custodian.shares import Refusal
+from escrow.custodian import notices
+from escrow.db import Database
 from escrow.mail.models import Outbox
-from escrow.protocol.encoding import b64url
-from escrow.recovery import opening
+from escrow.protocol.encoding import b64url, b64url_decode
+from escrow.recovery import calls, opening
 from escrow.recovery import proofs as web_proofs
 from escrow.recovery.models import RecoveryProof
-from tests.custodian.test_release_checks import change, refused
+from tests.custodian.test_release_checks import refused
 from tests.recovery import proving
+from tests.support.mailbox import Mailbox
 from tests.support.people import Contact, Customer, Deposited, Session, new_id
 from tests.support.world import World
 
@@ -27,6 +29,11 @@ UNPROVEN = {
     "totp+kit": "no contact's veto",
     "totp+contacts": "no contact's veto",
 }
+
+
+@pytest.fixture
+def world(sqlite_database: Database, tmp_path: Path, mail_server: Mailbox) -> World:
+    return World.make(sqlite_database, tmp_path, mail_server)
 
 
 @pytest.fixture
@@ -103,7 +110,7 @@ def test_a_stored_proof_of_another_recovery_or_session_is_none(
 ) -> None:
     made, _ = enrolled
     recovery = proving.open_with(world, customer, made, [], "kit")
-    other = proving.proof(customer.http, made.payloads[0], recovery, **changes)
+    other = proving.proof(customer.http, made.payloads[0], recovery, lie=changes)
     _replace_proof(world, recovery, other["signature"])
     world.wait(9 * DAY)
     session = proving.begin_with(customer, made, recovery, "kit")
@@ -112,8 +119,6 @@ def test_a_stored_proof_of_another_recovery_or_session_is_none(
 
 
 def _replace_proof(world: World, recovery: str, signature: str, session: str = "") -> None:
-    from escrow.protocol.encoding import b64url_decode
-
     with world.database.transaction() as db:
         db.execute(
             update(RecoveryProof)
@@ -147,7 +152,7 @@ def test_a_kit_proof_for_another_public_key_is_none(
     world.wait(9 * DAY)
     session = proving.begin_with(customer, made, recovery, "kit")
     piece = made.payloads[0]
-    other = proving.proof(customer.http, piece, recovery, session, public_key_sha256=bytes(32))
+    other = proving.proof(customer.http, piece, recovery, session, {"public_key_sha256": bytes(32)})
     _replace_proof(world, recovery, other["signature"], session.session)
     world.run()
     assert refused(session) == "kit proof"
@@ -192,8 +197,6 @@ def test_releases_that_the_web_tier_makes_up_for_contacts_release_nothing(
     enrolled: tuple[Deposited, list[Contact]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from escrow.recovery import calls
-
     made, [first, second, _] = enrolled
     recovery = proving.open_with(world, customer, made, [first, second], "contacts")
     world.wait(30 * DAY)
@@ -258,9 +261,3 @@ def test_a_wait_shorter_than_the_kits_in_the_ledger_releases_nothing(
     session = proving.begin_with(customer, made, recovery, "kit")
     world.run()
     assert refused(session) == "wait shortened"
-
-
-def test_what_is_refused_is_named(world: World) -> None:
-    assert str(Refusal("kit proof")) == "kit proof"
-    assert issubclass(proofs.NotYet, Refusal)
-    assert change is not None

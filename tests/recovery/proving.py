@@ -14,10 +14,17 @@ def checkpoint_hash(http: Http) -> bytes:
     return note.Checkpoint.parse(note.split_note(found)[0]).hash
 
 
+Lie = dict[str, Any]
+
+
 def proof(
-    http: Http, payload: Payload, recovery: str, session: Session | None = None, **changes: Any
+    http: Http,
+    payload: Payload,
+    recovery: str,
+    session: Session | None = None,
+    lie: Lie | None = None,
 ) -> dict[str, Any]:
-    """Sign a proof with a piece; `changes` falsify what is signed."""
+    """Sign a proof with a piece; `lie` falsifies what is signed."""
     seen = checkpoint_hash(http)
     said = {
         "deposit": payload.deposit,
@@ -27,7 +34,7 @@ def proof(
         "public_key_sha256": session and sha256(session.key.public_key()),
         "checkpoint_hash": seen,
     }
-    named = release.Proof(**(said | changes))
+    named = release.Proof(**(said | (lie or {})))
     key = keys.release_key(payload.share().value, payload.deposit, payload.custody)
     return {
         "custody": payload.custody,
@@ -37,13 +44,17 @@ def proof(
 
 
 def ask(
-    customer: Customer, made: Deposited, kind: str, recovery: str = "", **changes: Any
+    customer: Customer,
+    made: Deposited,
+    kind: str,
+    recovery: str = "",
+    lie: Lie | None = None,
 ) -> Answer:
     """Ask for a recovery with this kind of proof; the customer has signed in as it needs."""
     recovery = recovery or new_id()
     body: dict[str, Any] = {"deposit": made.deposit, "reason": "My phone is gone.", "proof": kind}
     if "kit" in kind:
-        body["piece"] = proof(customer.http, made.payloads[0], recovery, **changes)
+        body["piece"] = proof(customer.http, made.payloads[0], recovery, lie=lie)
     return customer.http.put(f"/recoveries/{recovery}", body)
 
 
@@ -54,10 +65,10 @@ def sign_in(customer: Customer, kind: str) -> None:
         customer.mail_login()
 
 
-def vouch(contact: Contact, recovery: str, **changes: Any) -> Answer:
+def vouch(contact: Contact, recovery: str, lie: Lie | None = None) -> Answer:
     """Give a contact's proof for a draft."""
     assert contact.payload is not None
-    body = proof(contact.http, contact.payload, recovery, **changes)
+    body = proof(contact.http, contact.payload, recovery, lie=lie)
     del body["custody"]
     return contact.http.post(f"/recoveries/{recovery}/proofs", body)
 
@@ -83,11 +94,11 @@ def begin_with(customer: Customer, made: Deposited, recovery: str, kind: str) ->
     return session
 
 
-def begin(session: Session, kind: str, **changes: Any) -> Answer:
+def begin(session: Session, kind: str, lie: Lie | None = None) -> Answer:
     body: dict[str, Any] = {"public_key": b64url(session.key.public_key())}
     if "kit" in kind:
         piece = session.made.payloads[0]
-        body["piece"] = proof(session.http, piece, session.recovery, session, **changes)
+        body["piece"] = proof(session.http, piece, session.recovery, session, lie)
     return session.http.put(session.path, body)
 
 

