@@ -94,7 +94,8 @@ def _of_recovery(
         return {}
     times = times_of(recovery)
     write = translator(locale, custodian.settings.zone).datetime
-    soonest = times.ready_at or recovery.opened_at + recovery.wait_seconds
+    opened_at = recovery.unfrozen_at or recovery.opened_at
+    soonest = times.ready_at or opened_at + recovery.wait_seconds
     return {
         "opened": write(recovery.opened_at),
         "ready": write(soonest),

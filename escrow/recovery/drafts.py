@@ -81,7 +81,8 @@ def prove(
         return _proven_before(db, recovery, signer, piece)
     if signer.deposit != draft.deposit or signer.role != "contact":
         raise NotFound
-    deposit = custodies.find_deposit(db, draft.deposit, draft.account, lock=True)
+    said = opening.Asked(draft.deposit, "", draft.proof)
+    deposit = opening.recoverable(db, said, draft.account)
     manifest = custodies.manifest_of(deposit)
     if signer.id not in proofs.provers(db, deposit):
         raise WrongState(signer.state, "You have stopped a recovery: your proof does not count.")

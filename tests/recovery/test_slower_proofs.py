@@ -275,6 +275,21 @@ def test_a_draft_is_gone_after_seven_days_to_the_second(
     assert not contacts[1].http.get(f"/custodies/{contacts[1].custody}/drafts").ok()["drafts"]
 
 
+def test_a_draft_does_not_open_a_deposit_that_was_destroyed_meanwhile(
+    world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]]
+) -> None:
+    made, contacts = enrolled
+    customer.sign_in()
+    customer.http.post(f"/deposits/{made.deposit}/close", {"reason": "moved"}).ok()
+    world.wait(27 * DAY)
+    customer.mail_login()
+    recovery = proving.ask(customer, made, "contacts").ok()["recovery"]
+    proving.vouch(contacts[0], recovery).ok()
+    world.wait(4 * DAY)
+    refused = proving.vouch(contacts[1], recovery)
+    assert (refused.code, refused.json["state"]) == ("wrong_state", "closed")
+
+
 def test_several_drafts_stand_but_not_a_flood_and_the_customer_withdraws_a_strangers(
     world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]]
 ) -> None:
