@@ -14,7 +14,7 @@ from escrow.custodian import freezing, notices, timed
 from escrow.custodian.shares import Refusal
 from escrow.db import Database
 from escrow.errors import EscrowError
-from escrow.recovery import machine
+from escrow.recovery import flow, machine
 from escrow.recovery.models import Recovery
 from tests.support.mailbox import Mailbox
 from tests.support.people import Contact, Customer, Deposited, Session, new_id
@@ -99,8 +99,8 @@ class Story:
         verbs: dict[str, Callable[[], object]] = {
             "open": self._open_again,
             "noticed": self._count,
-            "ready": lambda: timed.make_ready(self.world.custodian) > 1,
-            "expire": lambda: timed.expire(self.world.custodian) > 1,
+            "ready": lambda: timed.make_ready(self.world.custodian) > 0,
+            "expire": lambda: timed.expire(self.world.custodian) > 0,
             "veto": lambda: self._post("veto", {}),
             "freeze": self._try_freeze,
             "unfreeze": self._try_unfreeze,
@@ -146,20 +146,20 @@ class Story:
         return self.contact.release(self.recovery, session.session, key).status < 300
 
     def let_pass(self, edge: machine.Edge) -> None:
-        """Let the time pass, or the mail, that an edge needs."""
+        """Let the mail be taken, or the time pass, to the second, that an edge needs."""
         if edge.event == "noticed":
             self.world.mailbox.refuse.clear()
             self.world.clock.move(DAY // 2)
             self.world.send_mail()
-        elif edge.event == "ready":
-            self.world.clock.move(self.made.manifest.waiting_seconds)
-        elif edge.event == "expire":
-            self.world.clock.move(
-                {
-                    "opened": machine.OPENED_EXPIRES_SECONDS,
-                    "frozen": machine.FROZEN_EXPIRES_SECONDS,
-                }.get(edge.state, machine.READY_EXPIRES_SECONDS)
-            )
+        elif edge.event in {"ready", "expire"}:
+            with self.world.database.reading() as db:
+                times = flow.times_of(db.get_one(Recovery, self.recovery))
+            at = times.ready_at if edge.event == "ready" else times.expires_at
+            assert at is not None
+            self.world.clock.time = at - 1
+            assert not self.event(edge.event), "a second too early"
+            assert self.state == edge.state
+            self.world.clock.time = at
 
 
 @pytest.fixture
