@@ -8,7 +8,8 @@ import pytest
 from escrow.db import Database
 from escrow.protocol import envelope, slip39
 from escrow.protocol.encoding import b64url, b64url_decode
-from escrow.recovery import drafts, machine
+from escrow.recovery import drafts, machine, proofs
+from escrow.recovery.models import RecoveryDraft
 from tests.recovery import proving
 from tests.support.mailbox import Mailbox
 from tests.support.people import Contact, Customer, Deposited, Session, new_id
@@ -270,9 +271,13 @@ def test_a_draft_is_gone_after_seven_days_to_the_second(
     world.wait(drafts.DRAFT_SECONDS - 1)
     found = contacts[1].http.get(f"/custodies/{contacts[1].custody}/drafts").ok()["drafts"]
     assert [line["recovery"] for line in found] == [recovery]
-    world.wait(1)
+    world.clock.move(1)
     assert proving.vouch(contacts[1], recovery).code == "not_found"
     assert not contacts[1].http.get(f"/custodies/{contacts[1].custody}/drafts").ok()["drafts"]
+    world.run()
+    with world.database.reading() as db:
+        assert db.get(RecoveryDraft, recovery) is None
+        assert not proofs.given(db, recovery)
 
 
 def test_a_draft_does_not_open_a_deposit_that_was_destroyed_meanwhile(
