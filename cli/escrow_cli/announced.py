@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from escrow.i18n import N_
 from escrow.protocol.ledger import Event
+from escrow.protocol.release import shortest_wait
 from escrow_cli.context import Cli
 from escrow_cli.errors import NOTHING_SENT, NotNow, Refused
 from escrow_cli.ledger import Ledger, say_look
@@ -77,7 +78,8 @@ def _events(cli: Cli, ledger: Ledger, piece: Piece, recovery: str) -> list[Event
 
 def _check_wait(cli: Cli, piece: Piece, events: list[Event]) -> None:
     opened = [event for event in events if event.type == "recovery opened"]
-    noticed = [event for event in events if event.type == "recovery noticed"]
+    anew = max((i for i, e in enumerate(events) if e.type == "recovery unfrozen"), default=0)
+    noticed = [event for event in events[anew:] if event.type == "recovery noticed"]
     if not opened:
         raise Refused(
             N_("The ledger does not know of this recovery."), NOTHING_SENT, reason="not_opened"
@@ -89,7 +91,8 @@ def _check_wait(cli: Cli, piece: Piece, events: list[Event]) -> None:
             reason="not_noticed",
         )
     wait = noticed[-1].data["wait_seconds"]
-    if piece.manifest.kind == "real" and wait < piece.manifest.waiting_seconds:
+    least = shortest_wait(opened[0].data["proof"], piece.manifest.waiting_seconds)
+    if piece.manifest.kind == "real" and wait < least:
         raise Refused(
             N_("The ledger says a shorter wait than the owner has chosen."),
             NOTHING_SENT,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from escrow.protocol import call as calls
 from escrow.protocol import request as requests
 from escrow.protocol.encoding import b64url, load_json
 from escrow.protocol.errors import ProtocolError
-from escrow_cli.errors import Unreachable
+from escrow_cli.errors import NotSignedIn, Unreachable
 from escrow_cli.problems import problem
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Client:
         self.clock = clock
         self.token: str | None = None
         self.signer: Signer | None = None
+        self.renew: Callable[[], object] | None = None
         self._http = httpx.Client(
             base_url=url,
             transport=transport,
@@ -97,12 +99,26 @@ class Client:
         tries = MAX_TRIES if repeat or method in _SAFE_TO_REPEAT else 1
         for left in reversed(range(tries)):
             try:
-                return self._once(method, f"{PREFIX}/{path}", content, query or {})
+                return self._signed_in(method, f"{PREFIX}/{path}", content, query or {})
             except Unreachable as error:
                 if not left:
                     raise
                 time.sleep(min(int(str(error.params.get("pause", 1))), MAX_PAUSE_SECONDS))
         raise AssertionError
+
+    def _signed_in(
+        self, method: str, path: str, content: bytes, query: dict[str, str | int]
+    ) -> dict[str, Any]:
+        """Send once; `renew`, if set, signs in again when the session has ended meanwhile."""
+        try:
+            return self._once(method, path, content, query)
+        except NotSignedIn:
+            if self.renew is None or self.signer is not None:
+                raise
+        renew, self.renew = self.renew, None
+        renew()
+        self.renew = renew
+        return self._once(method, path, content, query)
 
     def _once(
         self, method: str, path: str, content: bytes, query: dict[str, str | int]

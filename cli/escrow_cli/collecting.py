@@ -15,6 +15,7 @@ from escrow.protocol import keys, seal, slip39
 from escrow.protocol.encoding import b64url
 from escrow.protocol.errors import ProtocolError
 from escrow.protocol.manifest import Custody
+from escrow_cli import vouching
 from escrow_cli.calling import call
 from escrow_cli.context import Cli
 from escrow_cli.errors import NotNow, Refused, Usage, of_protocol
@@ -30,18 +31,25 @@ _POLL_SECONDS = 0.5
 
 
 def collect(
-    cli: Cli, target: Target, recovery: str, own: Piece | None, contacts: tuple[str, ...]
+    cli: Cli, target: Target, running: dict[str, Any], own: Piece | None, contacts: tuple[str, ...]
 ) -> tuple[bytes, Ed25519PrivateKey]:
-    """Collect pieces of two groups; returns the secret and the owner key."""
-    use_contacts = bool(contacts) or (own is None and _prefers_contacts(cli, target))
+    """Collect pieces of two groups; returns the secret and the owner key.
+
+    Where contacts have vouched, the provider releases only after them.
+    """
+    recovery, proof = running["recovery"], running["proof"]
+    contacts_first = proof in vouching.OF_CONTACTS
+    use_contacts = bool(contacts) or contacts_first
+    use_contacts = use_contacts or (own is None and _prefers_contacts(cli, target))
     callees = _callees(cli, target, contacts) if use_contacts else []
     if own is None and not use_contacts:
         own = ask(cli)
         if own.manifest.hash != target.manifest.hash:
             raise altered()
-    session = _begin(cli, recovery)
+    session = _begin(cli, target, recovery, own if proof in vouching.WITH_KIT else None)
     shares = [own.share()] if own else []
-    if own is None or not use_contacts:
+    use_provider = own is None or not use_contacts
+    if use_provider and not contacts_first:
         shares.append(_provider_share(cli, target, session))
     for line in callees:
         name = str(target.custodies[line.custody]["name"])
@@ -57,6 +65,8 @@ def collect(
         )
         shares.append(_share(cli, target, session, line))
         cli.terminal.say(cli.t.gettext("The piece of {name} has come.", name=name))
+    if use_provider and contacts_first:
+        shares.append(_provider_share(cli, target, session))
     return _combined(cli, target, shares)
 
 
@@ -100,11 +110,13 @@ def _is_called(line: dict[str, Any], name: str) -> bool:
     return name.strip().casefold() in known
 
 
-def _begin(cli: Cli, recovery: str) -> Session:
+def _begin(cli: Cli, target: Target, recovery: str, proving: Piece | None) -> Session:
     """Make the key, in memory only, and begin; earlier sessions end for ever."""
     key = seal.PrivateKey.generate()
     session = Session(recovery, secrets.token_hex(16), key, key.public_key())
-    body = {"public_key": b64url(session.public_key)}
+    body: dict[str, Any] = {"public_key": b64url(session.public_key)}
+    if proving is not None:
+        body["piece"] = vouching.signed(proving, target.ledger, recovery, session)
     with cli.terminal.progress(cli.t.gettext("Beginning …")):
         with_step_up(cli, lambda: cli.client.put(session.path, body))
     return session

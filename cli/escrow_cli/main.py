@@ -29,6 +29,7 @@ VERBS = {
     "accept": ("accept", N_("Accept a piece, as a contact")),
     "check": ("check", N_("Prove that you still have your piece")),
     "recover": ("recover", N_("Get your key back")),
+    "prove": ("prove", N_("Vouch for somebody who has lost the app, as a contact")),
     "release": ("release", N_("Help with a recovery, as a contact, during a telephone call")),
     "decline": ("decline", N_("Stop being a contact")),
     "veto": ("veto", N_("Stop a recovery that you did not want")),

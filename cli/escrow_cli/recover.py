@@ -27,6 +27,11 @@ _OPTIONS = (
         metavar="NAME",
         help=N_("A contact who is on the telephone. May be repeated."),
     ),
+    click.option(
+        "--proof",
+        type=click.Choice(["totp", "kit", "contacts", "totp+kit", "totp+contacts"]),
+        help=N_("How you prove that it is you; without the app the wait is longer."),
+    ),
     click.option("--reason", help=N_("What happened, for your contacts.")),
     click.option(
         "--print", "to_stdout", is_flag=True, help=N_("The key and one newline, on stdout.")
@@ -43,6 +48,7 @@ def recover(
     deposit: str | None,
     kit: str | None,
     contacts: tuple[str, ...],
+    proof: str | None,
     reason: str | None,
     to_stdout: bool,
     no_newline: bool,
@@ -52,22 +58,86 @@ def recover(
         raise Usage(N_("--print goes with neither --json nor --output."))
     if output and Path(output).exists():
         raise Usage(N_("{path} exists already."), reason="file_exists", path=output)
-    from escrow_cli import collecting, opening, piece, received
+    from escrow_cli import collecting, opening, piece, received, vouching
 
     own = piece.of_options(cli, kit, role="customer") if kit else None
-    mail = signin.mail_session(cli, signin.ask_address(cli, address))
+    address = signin.ask_address(cli, address)
+    mail = signin.mail_session(cli, address)
     chosen = _choose(cli, mail, deposit or (own.manifest.deposit if own else None))
-    signin.full_session(cli, mail, chosen["account"])
-    document = cli.client.get(f"deposits/{chosen['deposit']}")
-    target = received.check_document(cli, document, own)
-    running = opening.running(cli, target, document["recovery"], reason)
+    account = str(chosen["account"])
+    under_way = cli.client.get(f"deposits/{chosen['deposit']}/recoveries")
+    proof = _enter(cli, mail, account, proof, under_way["recovery"])
+    if proof in vouching.BY_MAIL:
+        cli.client.renew = lambda: _renew(cli, address)
+    if own is None and proof in vouching.WITH_KIT:
+        own = piece.ask(cli)
+    target = None
+    if proof not in vouching.BY_MAIL:
+        document = cli.client.get(f"deposits/{chosen['deposit']}")
+        target = received.check_document(cli, document, own)
+    asked = opening.Asked(proof, reason)
+    running = opening.running(cli, chosen["deposit"], under_way, asked, own)
     opening.refuse_too_early(cli, running)
-    secret, key = collecting.collect(cli, target, running["recovery"], own, contacts)
+    if target is None:
+        document = cli.client.get(f"recoveries/{running['recovery']}/deposit")
+        target = received.check_document(cli, document, own)
+    secret, key = collecting.collect(cli, target, running, own, contacts)
     _deliver(cli, secret, to_stdout=to_stdout, newline=not no_newline, output=output)
-    _complete(cli, target, running["recovery"], key)
+    is_complete = _complete(cli, target, running["recovery"], key)
+    if is_complete and proof in vouching.BY_MAIL:
+        _offer_authenticator(cli, account)
     cli.terminal.document(
         {"deposit": target.manifest.deposit, "recovery": running["recovery"], "output": output}
     )
+
+
+def _enter(
+    cli: Cli,
+    mail: signin.MailSession,
+    account: str,
+    proof: str | None,
+    running: dict[str, Any] | None,
+) -> str:
+    """Sign in as far as the proof needs; what runs already goes on with what opened it."""
+    from escrow_cli import vouching
+
+    if running is not None:
+        proof = str(running["proof"])
+    if proof in vouching.BY_MAIL:
+        return str(proof)
+    try:
+        signin.full_session(cli, mail, account, may_be_lost=proof is None)
+    except signin.AuthenticatorLost:
+        lines = [
+            cli.t.gettext("I have my kit"),
+            cli.t.gettext("I lost that too: my contacts vouch for me"),
+        ]
+        question = cli.t.gettext("Without the app it takes longer. What do you have?")
+        return ("kit", "contacts")[cli.terminal.choose(question, lines, "ESCROW_PROOF")]
+    return proof or "totp"
+
+
+def _renew(cli: Cli, address: str) -> None:
+    """Sign in once more: a session by mail code is short, and a call with contacts may be long."""
+    cli.terminal.say(cli.t.gettext("Your sign-in has ended; go on with a new code."))
+    cli.client.token = signin.mail_session(cli, address).token
+
+
+def _offer_authenticator(cli: Cli, account: str) -> None:
+    """Offer a new authenticator app: this sign-in may set one, as it has brought the key back."""
+    from escrow_cli.errors import ClientError
+    from escrow_cli.register import connect
+
+    question = cli.t.gettext("Connect a new authenticator app to your account now?")
+    try:
+        if not cli.terminal.confirm(question, "ESCROW_NEW_APP"):
+            return
+        found = cli.client.post(f"accounts/{account}/totp", {})
+        connect(cli, account, found, "ESCROW_NEW_APP_CODE")
+    except ClientError as error:  # the key is in the person's hands: that is what counts
+        cli.terminal.warn(error.sentences(cli.t)[0])
+        return
+    cli.terminal.say(cli.t.gettext("The new app is connected; the old one does not work any more."))
 
 
 def _choose(cli: Cli, mail: signin.MailSession, wanted: str | None) -> dict[str, Any]:
@@ -132,7 +202,7 @@ def _deliver(
         cli.terminal.show_secret(secret.decode("utf-8", "replace"))
 
 
-def _complete(cli: Cli, target: Any, recovery: str, key: Any) -> None:
+def _complete(cli: Cli, target: Any, recovery: str, key: Any) -> bool:
     """Tell the service that it worked; the key is delivered even if that fails."""
     from escrow.protocol import release as releases
     from escrow.protocol.encoding import b64url
@@ -145,7 +215,7 @@ def _complete(cli: Cli, target: Any, recovery: str, key: Any) -> None:
         cli.client.post(f"recoveries/{recovery}/complete", body, repeat=True)
     except ClientError as error:
         cli.terminal.warn(error.sentences(cli.t)[0])
-        return
+        return False
     cli.terminal.say(
         cli.t.gettext(
             "Now make a new deposit in its place (`escrow enrol --replaces {deposit}`) and change "
@@ -153,3 +223,4 @@ def _complete(cli: Cli, target: Any, recovery: str, key: Any) -> None:
             deposit=manifest.deposit,
         )
     )
+    return True

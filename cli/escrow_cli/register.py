@@ -53,15 +53,21 @@ def _confirm(cli: Cli, account: str) -> str:
         signin.MAIL_CODE,
         lambda code: cli.client.post(f"accounts/{account}/code", {"code": code}),
     )
+    connect(cli, account, found)
+    return account
+
+
+def connect(cli: Cli, account: str, found: dict[str, Any], variable: str = "") -> None:
+    """Bring a new secret into the authenticator app and confirm it with one of its codes."""
     _show(cli, found)
     answer = signin.ask_code(
         cli,
         cli.t.gettext("Code that the app shows now"),
-        "",
+        variable,
         lambda code: cli.client.post(f"accounts/{account}/totp/confirm", {"code": code}),
     )
-    signin.keep_bearer(cli, answer, None)
-    return account
+    if answer["token"] is not None:
+        signin.keep_bearer(cli, answer, None)
 
 
 def _show(cli: Cli, found: dict[str, Any]) -> None:

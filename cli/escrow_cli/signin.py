@@ -38,13 +38,27 @@ def ask_address(cli: Cli, given: str | None = None) -> str:
     return address
 
 
+class AuthenticatorLost(Exception):
+    """The person has said that she does not have the authenticator app any more."""
+
+
 def ask_code(
-    cli: Cli, question: str, variable: str, send: Callable[[str], dict[str, Any]]
+    cli: Cli,
+    question: str,
+    variable: str,
+    send: Callable[[str], dict[str, Any]],
+    *,
+    may_be_lost: bool = False,
 ) -> dict[str, Any]:
-    """Ask for a code until it is right; an answer from the environment gets one try."""
+    """Ask for a code until it is right; an answer from the environment gets one try.
+
+    Raises AuthenticatorLost for an empty answer where `may_be_lost`.
+    """
     while True:
         code = cli.terminal.ask(question, variable)
         code = "".join(code.split()).replace("-", "")
+        if not code and may_be_lost:
+            raise AuthenticatorLost
         try:
             if not (code.isascii() and code.isdigit()):
                 raise WrongCode(N_("A code has digits only."), reason="wrong_code")
@@ -73,10 +87,13 @@ def mail_session(cli: Cli, address: str) -> MailSession:
     return MailSession(login, answer["token"], answer["accounts"])
 
 
-def full_session(cli: Cli, mail: MailSession, account: str) -> None:
-    """Finish signing in to one account; the session is kept for the next commands."""
+def full_session(cli: Cli, mail: MailSession, account: str, *, may_be_lost: bool = False) -> None:
+    """Finish signing in to one account; the session is kept for the next commands.
+
+    Raises AuthenticatorLost when the person says so, if she may.
+    """
     cli.client.token = mail.token
-    answer = _totp(cli, mail.login, account)
+    answer = _totp(cli, mail.login, account, may_be_lost=may_be_lost)
     keep_bearer(cli, answer, mail.login)
 
 
@@ -93,12 +110,16 @@ def keep_bearer(cli: Cli, answer: dict[str, Any], login: str | None, level: str 
         }
 
 
-def _totp(cli: Cli, login: str, account: str) -> dict[str, Any]:
+def _totp(cli: Cli, login: str, account: str, *, may_be_lost: bool = False) -> dict[str, Any]:
+    question = cli.t.gettext("Code from your authenticator app")
+    if may_be_lost:
+        question = cli.t.gettext("Code from your authenticator app (Enter alone: I lost it)")
     return ask_code(
         cli,
-        cli.t.gettext("Code from your authenticator app"),
+        question,
         TOTP,
         lambda code: cli.client.post(f"logins/{login}/totp", {"account": account, "code": code}),
+        may_be_lost=may_be_lost,
     )
 
 

@@ -6,7 +6,7 @@ from flask import request
 from sqlalchemy.orm import Session
 
 from escrow.account import addresses, codes, flow, limits, totp
-from escrow.account.auth import require
+from escrow.account.auth import Actor, require
 from escrow.account.bodies import (
     AccountIn,
     AccountOut,
@@ -24,6 +24,7 @@ from escrow.account.handover import debit_code, full_session
 from escrow.account.models import Account, AuthSession
 from escrow.api import SESSION, Empty, Result, api_blueprint
 from escrow.context import web
+from escrow.errors import Unauthenticated
 
 blueprint = api_blueprint("account")
 
@@ -76,9 +77,14 @@ def resend_account_code(account: str, json_data: Empty) -> Result:
 @blueprint.output(TotpSecret)
 @blueprint.doc(security=SESSION)
 def change_totp(account: str, json_data: Empty) -> Result:
-    """Make a new authenticator secret; the old one counts until the new one is confirmed."""
+    """Make a new authenticator secret; the old one counts until the new one is confirmed.
+
+    It takes a fresh code of the old one, or the sign-in that has just completed a recovery.
+    """
     with web().database.transaction() as db:
-        require(db, account=account, step_up=True)
+        actor = require(db, level="mail", account=account)
+        if not flow.may_reset(db, web(), actor.session, account):
+            require(db, account=account, step_up=True)
         secret, uri = flow.prepare_totp(db, web(), account)
         return {"totp_secret": secret, "otpauth_uri": uri}
 
@@ -90,13 +96,23 @@ def change_totp(account: str, json_data: Empty) -> Result:
 def confirm_totp(account: str, json_data: ConfirmIn) -> Result:
     """Confirm the new authenticator with one of its codes."""
     with web().database.transaction() as db:
-        require(db, level="confirm", account=account)
-        tries_left = totp.debit(db, web(), account)
+        actor = _confirming(db, account)
+        if flow.may_reset(db, web(), actor.session, account):
+            tries_left = flow.debit_reset(db, web(), account)
+        else:
+            tries_left = totp.debit(db, web(), account)
     with web().database.transaction() as db:
-        actor = require(db, level="confirm", account=account)
-        present = db.get_one(AuthSession, actor.session)
-        session, token = flow.confirm_totp(db, web(), present, json_data.code, tries_left)
+        present = db.get_one(AuthSession, _confirming(db, account).session)
+        session, token = flow.confirm_totp(db, web(), present, account, json_data.code, tries_left)
     return full_session(session, token, cookie=json_data.cookie)
+
+
+def _confirming(db: Session, account: str) -> Actor:
+    """Return who confirms an authenticator: a new or full session, or one after a recovery."""
+    actor = require(db, level="any", account=account)
+    if actor.level == "mail" and not flow.may_reset(db, web(), actor.session, account):
+        raise Unauthenticated
+    return actor
 
 
 @blueprint.get("/accounts/<id:account>")

@@ -24,7 +24,6 @@ _ALLOWED = {
     "new": frozenset({"new"}),
     "mail": frozenset({"mail", "full"}),
     "full": frozenset({"full"}),
-    "confirm": frozenset({"new", "full"}),
     "any": frozenset({"new", "mail", "full"}),
 }
 
@@ -47,7 +46,7 @@ class Actor:
 def require(
     db: Session, *, level: str = "full", account: str | None = None, step_up: bool = False
 ) -> Actor:
-    """Return who is asking; `level` is new, mail (or full), full, confirm (new or full) or any.
+    """Return who is asking; `level` is new, mail (or full), full or any.
 
     Raises Unauthenticated; NotFound for an account that is not the session's; StepUpRequired when
     `step_up` and the last authenticator code is over five minutes old. A session of level mail has

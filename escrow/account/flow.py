@@ -1,7 +1,8 @@
 """Verbs on accounts. Each takes a session and does one thing in the caller's transaction.
 
 Other domains hook in: `ON_CLOSE` and `ON_REOPEN` are called in the same transaction, with
-(session, web, account, until, reason).
+(session, web, account, until, reason); `MAY_RESET` tells whether a sign-in may set a new
+authenticator without a code of the old one, with (session, web, sign-in, account).
 """
 
 import secrets
@@ -25,6 +26,8 @@ LIVE_STATES = ("active", "closing")
 Hook = Callable[[Session, Web, str, int, str], None]
 ON_CLOSE: list[Hook] = []
 ON_REOPEN: list[Hook] = []
+MAY_RESET: list[Callable[[Session, Web, str, str], bool]] = []
+RESETS_AN_HOUR = 10
 
 
 def addresses_of(
@@ -155,25 +158,52 @@ def confirm_first_address(
     return secret, totp.uri(web, secret, addresses.text_of(web.keys, address))
 
 
+def may_reset(db: Session, web: Web, session: str, account: str) -> bool:
+    """Tell whether a sign-in may set a new authenticator: after a recovery that it completed."""
+    return any(hook(db, web, session, account) for hook in MAY_RESET)
+
+
+def debit_reset(db: Session, web: Web, account: str) -> int:
+    """Count a try to confirm an authenticator after a recovery; returns how many are left.
+
+    It goes past the lock of the old one, which is what was lost: only the sign-in that prepared
+    the new one can come here. Raises RateLimited.
+    """
+    limits.spend(db, web, "totp reset", account, RESETS_AN_HOUR)
+    return 1
+
+
 def confirm_totp(
-    db: Session, web: Web, session: AuthSession, code: str, tries_left: int
+    db: Session, web: Web, session: AuthSession, account_id: str, code: str, tries_left: int
 ) -> tuple[AuthSession, str | None]:
     """Put a prepared authenticator in force; makes a pending account active.
 
-    Returns the session and, for a new account, the token of its first full session.
+    Returns the session and, for a new account or after a slower proof, the token of a full one.
     """
-    account = find(db, str(session.account), lock=True)
+    account = find(db, account_id, lock=True)
+    is_reset = may_reset(db, web, session.id, account.id)
     if not totp.confirm(db, web, account.id, code):
         raise WrongCode(tries_left=tries_left)
     if account.state == "pending":
         return _activate(db, web, account, session)
-    if session.level != "full":
+    if session.level != "full" and not is_reset:
         raise Unauthenticated
     account.totp_changed_at = web.clock.now()
-    event = append(db, web.author, "totp changed", {"reason": "changed"}, account=account.id)
+    reason = "recovered" if is_reset else "changed"
+    event = append(db, web.author, "totp changed", {"reason": reason}, account=account.id)
     addresses.tell(db, web, account, "totp_changed", event.id)
     sessions.end_others(db, web, account.id, session.id)
+    if session.level != "full":
+        return _enter_anew(db, web, account, session)
     return sessions.step_up(db, web, session.id) or session, None
+
+
+def _enter_anew(
+    db: Session, web: Web, account: Account, session: AuthSession
+) -> tuple[AuthSession, str]:
+    """Change a sign-in for a full one; it can do nothing more by itself."""
+    sessions.end(db, web, session.id)
+    return sessions.create(db, web, "full", session.lookup, login=session.login, account=account.id)
 
 
 def _activate(
@@ -183,8 +213,7 @@ def _activate(
     hashes = [hashed for _, _, hashed in addresses_of(db, web, account.id)]
     append(db, web.author, "account created", {"addresses": hashes}, account=account.id)
     append(db, web.author, "totp changed", {"reason": "enrolled"}, account=account.id)
-    sessions.end(db, web, session.id)
-    return sessions.create(db, web, "full", session.lookup, login=session.login, account=account.id)
+    return _enter_anew(db, web, account, session)
 
 
 def prepare_totp(db: Session, web: Web, account: str) -> tuple[str, str]:

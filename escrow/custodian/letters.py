@@ -17,9 +17,16 @@ from escrow.mail import outbox, tokens
 from escrow.recovery import machine
 from escrow.recovery.flow import times_of
 from escrow.recovery.models import Recovery
+from escrow.recovery.proofs import PAST_VETO
 
 TOKEN_SECONDS = 60 * 86400
-_STOPPABLE = {"recovery_opened_customer", "recovery_opened_contact", "recovery_ready"}
+_STOPPABLE = {
+    "recovery_opened_customer",
+    "recovery_opened_contact",
+    "recovery_ready",
+    "recovery_unfrozen",
+    "recovery_unfrozen_contact",
+}
 
 
 def send(
@@ -87,7 +94,8 @@ def _of_recovery(
         return {}
     times = times_of(recovery)
     write = translator(locale, custodian.settings.zone).datetime
-    soonest = times.ready_at or recovery.opened_at + recovery.wait_seconds
+    opened_at = recovery.unfrozen_at or recovery.opened_at
+    soonest = times.ready_at or opened_at + recovery.wait_seconds
     return {
         "opened": write(recovery.opened_at),
         "ready": write(soonest),
@@ -168,8 +176,10 @@ def tell_about_recovery(custodian: Custodian, db: Session, entry: Entry, message
     since = recovery.opened_at - machine.CHANGED_LATELY_SECONDS
     for recipient in customer_recipients(custodian, db, recovery.account, since).recipients:
         send(custodian, db, deposit, recipient, message, recovery, occasion=entry.event.id)
+    name = f"{message}_contact"
+    if recovery.proof in PAST_VETO and message == "recovery_ready":
+        name = "recovery_ready_contact_informed"
     for recipient in contact_recipients(custodian, db, deposit).recipients:
-        name = f"{message}_contact"
         send(custodian, db, deposit, recipient, name, recovery, occasion=entry.event.id)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from escrow.custodian import proofs
 from escrow.custodian.entries import Entries, Entry
 from escrow.custodian.service import Custodian
 from escrow.custodian.shares import ProviderShare, Refusal, checked_manifest, open_share
@@ -21,9 +22,10 @@ from escrow.ledger.read import newest_checkpoint
 from escrow.protocol import release as releases
 from escrow.protocol import seal
 from escrow.protocol.encoding import sha256
-from escrow.protocol.manifest import MIN_WAITING_SECONDS
+from escrow.protocol.manifest import MIN_WAITING_SECONDS, Manifest
 from escrow.recovery import machine
 from escrow.recovery.models import Recovery, RecoverySession, ReleaseRow
+from escrow.recovery.proofs import OF_CONTACTS
 
 STOPPED = {"frozen", "cancelled", "destroyed"}
 _ENDINGS = {"recovery vetoed", "recovery expired", "recovery completed"}
@@ -52,8 +54,11 @@ def check(custodian: Custodian, db: Session, row: Recovery) -> Permit:
     if any(e.event.type == "deposit destroyed" for e in of_deposit):
         raise Refusal("deposit destroyed")
     _check_outside(custodian, row)
-    _check_wait(custodian, db, of_recovery, manifest.kind, manifest.waiting_seconds)
+    opened = _newest(of_recovery, "recovery opened")
+    _check_wait(custodian, db, of_recovery, manifest)
+    proofs.check_opened(db, manifest, opened, of_deposit)
     begun = _check_begun(custodian, db, row, of_recovery)
+    proofs.check_begun(db, manifest, opened, begun, of_recovery)
     share = open_share(db, custodian.keys, manifest)
     return Permit(share, begun.event.data["session"], begun.event.data["public_key"])
 
@@ -87,7 +92,7 @@ def _check_outside(custodian: Custodian, row: Recovery) -> None:
 
 
 def _check_wait(
-    custodian: Custodian, db: Session, of_recovery: list[Entry], kind: str, waiting: int
+    custodian: Custodian, db: Session, of_recovery: list[Entry], manifest: Manifest
 ) -> None:
     """Count from the custodian's own entry, and never before the newest checkpoint's time."""
     opened = _newest(of_recovery, "recovery opened")
@@ -95,12 +100,12 @@ def _check_wait(
     if noticed.author != "custodian" or noticed.index < opened.index:
         raise Refusal("recovery noticed not in the ledger")
     wait = noticed.event.data["wait_seconds"]
-    shortest = (
-        0
-        if kind == "drill"
-        else max(waiting, custodian.settings.minimum_waiting_seconds, MIN_WAITING_SECONDS)
-    )
-    if wait < max(shortest, opened.event.data["wait_seconds"] if kind != "drill" else 0):
+    if manifest.kind != "drill" and wait < max(
+        releases.shortest_wait(opened.event.data["proof"], manifest.waiting_seconds),
+        custodian.settings.minimum_waiting_seconds,
+        MIN_WAITING_SECONDS,
+        opened.event.data["wait_seconds"],
+    ):
         raise Refusal("wait shortened")
     now = custodian.clock.now()
     checkpoint = newest_checkpoint(db)
@@ -134,13 +139,18 @@ def _check_begun(
 
 
 def intend(custodian: Custodian, db: Session, entry: Entry) -> None:
-    """React to `recovery begun`: transaction 1, the intent."""
+    """React to `recovery begun`, or to a contact's release: transaction 1, the intent.
+
+    Where the contacts have to release first, the intent is written once the last of them has.
+    """
     row = db.get(Recovery, entry.event.recovery)
     session = entry.event.data["session"]
     if row is None or not _hold(db, row, session):
         return
     try:
         permit = check(custodian, db, row)
+    except proofs.NotYet:
+        return
     except Refusal as refusal:
         _refuse(custodian, db, row, session, refusal)
         return
@@ -160,6 +170,13 @@ def intend(custodian: Custodian, db: Session, entry: Entry) -> None:
     db.add(
         ReleaseRow(session=session, custody=permit.share.custody, state="intended", event=event.id)
     )
+
+
+def follow(custodian: Custodian, db: Session, entry: Entry) -> None:
+    """React to `release made`: the provider may have waited for this contact's."""
+    row = db.get(Recovery, entry.event.recovery)
+    if row is not None and row.proof in OF_CONTACTS and entry.author == "web":
+        intend(custodian, db, entry)
 
 
 def _hold(db: Session, row: Recovery, session: str) -> bool:

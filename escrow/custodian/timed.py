@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from escrow.account.models import Account
@@ -14,7 +14,7 @@ from escrow.custodian.shares import Refusal, checked_manifest, open_share
 from escrow.db import changed
 from escrow.deposit.models import Blob, CustodyRow, Deposit
 from escrow.ledger.append import append
-from escrow.recovery import machine
+from escrow.recovery import drafts, machine
 from escrow.recovery.flow import end, swap_state, times_of
 from escrow.recovery.models import Recovery, RecoverySession, ReleaseRow
 
@@ -23,7 +23,7 @@ BATCH = 100
 
 def act(custodian: Custodian) -> int:
     """Do everything that is due; returns how much was done."""
-    steps = (make_ready, expire, wipe_sessions, pause, destroy, close_accounts, verify)
+    steps = (make_ready, expire, drop_drafts, wipe_sessions, pause, destroy, close_accounts, verify)
     return sum(custodian.guarded(step) for step in steps)
 
 
@@ -82,16 +82,24 @@ def expire(custodian: Custodian) -> int:
         return True
 
     def due() -> object:
+        opened_at = func.coalesce(Recovery.unfrozen_at, Recovery.opened_at)
         return select(Recovery.id).where(
             or_(
-                (Recovery.state == "opened")
-                & (Recovery.opened_at <= now - machine.OPENED_EXPIRES_SECONDS),
+                (Recovery.state == "opened") & (opened_at <= now - machine.OPENED_EXPIRES_SECONDS),
+                (Recovery.state == "frozen")
+                & (Recovery.frozen_at <= now - machine.FROZEN_EXPIRES_SECONDS),
                 Recovery.state.in_(("ready", "collecting"))
                 & (Recovery.ready_at <= now - machine.READY_EXPIRES_SECONDS),
             )
         )
 
     return _each(custodian, "expire", due, do)
+
+
+def drop_drafts(custodian: Custodian) -> int:
+    """Drop requests that contacts did not prove within a week: they had no effect."""
+    with custodian.database.transaction() as db:
+        return drafts.drop_expired(db, custodian.clock.now())
 
 
 def _say(custodian: Custodian, db: Session, row: Recovery, what: str) -> None:

@@ -140,6 +140,11 @@ def _check_freshness(db: Session, web: Web, checkpoint_hash: bytes, time: int) -
     now = web.clock.now()
     if abs(now - time) > custodies.CLIENT_TIME_SECONDS:
         raise MalformedRequest("time", "Set this computer's clock.")
+    check_checkpoint(db, checkpoint_hash, now)
+
+
+def check_checkpoint(db: Session, checkpoint_hash: bytes, now: int) -> None:
+    """Refuse what was signed for a state of the ledger over a day old; raises MalformedRequest."""
     seen = db.scalars(select(CheckpointRow).where(CheckpointRow.hash == checkpoint_hash)).first()
     newest = db.scalars(select(CheckpointRow).order_by(CheckpointRow.size.desc()).limit(1)).first()
     if seen is None or newest is None:

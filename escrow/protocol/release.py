@@ -7,6 +7,7 @@
     complete  PAE("escrow/v1/complete", deposit, recovery, manifest_hash, time), by the owner key
     replaced  PAE("escrow/v1/replaced", old deposit, new manifest_hash), by the old owner key
 
+`proof` is one of PROOFS: what a recovery was opened with. A slower one waits longer.
 Source: PROTOCOL.md sections 10 and 11.
 """
 
@@ -15,7 +16,11 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from escrow.protocol import keys
-from escrow.protocol.encoding import pae, raw_id
+from escrow.protocol.encoding import digits, pae, pae_hash, raw_id
+
+PROOFS = ("totp", "kit", "contacts", "totp+kit", "totp+contacts")
+NUMBER_DIGITS = 8
+_DAY_SECONDS = 86400
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,25 @@ class Proof:
             self.public_key_sha256,
             self.checkpoint_hash,
         )
+
+
+def shortest_wait(proof: str, waiting_seconds: int) -> int:
+    """Return the least wait in seconds for a proof and the manifest's waiting time.
+
+    The provider and a late change may only lengthen it. Raises KeyError for an unknown proof.
+    """
+    return {
+        "totp": waiting_seconds,
+        "kit": max(3 * waiting_seconds, 7 * _DAY_SECONDS),
+        "contacts": max(waiting_seconds, 30 * _DAY_SECONDS),
+        "totp+kit": max(2 * waiting_seconds, 14 * _DAY_SECONDS),
+        "totp+contacts": max(2 * waiting_seconds, 14 * _DAY_SECONDS),
+    }[proof]
+
+
+def number(recovery: str) -> str:
+    """Return the 8 digits by which customer and contact know on the telephone which one it is."""
+    return digits(pae_hash("escrow/v1/recovery/number", raw_id(recovery)), NUMBER_DIGITS)
 
 
 def sign_proof(proof: Proof, key: Ed25519PrivateKey) -> bytes:

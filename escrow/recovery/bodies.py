@@ -1,8 +1,8 @@
 """Bodies of the recoveries' part of the API, in and out."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from escrow.api import Base64, Body, Hash, Identifier, Seconds, Signature, Text
+from escrow.api import Base64, Body, Hash, Identifier, Integer, Seconds, Signature, Text
 from escrow.deposit.bodies import EntryOut, Sealed
 from escrow.protocol.seal import PUBLIC_KEY_LENGTH_BYTES
 
@@ -10,11 +10,28 @@ PublicKey = Annotated[bytes, Base64.exactly(PUBLIC_KEY_LENGTH_BYTES)]
 Token = Annotated[str, Text(64, 20)]
 
 
+class PieceIn(Body):
+    """A proof by a piece: the release key's signature over the recovery and a recent checkpoint."""
+
+    custody: Identifier
+    checkpoint_hash: Hash
+    signature: Signature
+
+
 class RecoveryIn(Body):
-    """A new recovery: of which deposit, and what happened."""
+    """A new recovery: of which deposit, what happened, and how the person proves to be it."""
 
     deposit: Identifier
     reason: Annotated[str, Text(500)]
+    proof: Literal["totp", "kit", "contacts", "totp+kit", "totp+contacts"] = "totp"
+    piece: PieceIn | None = None
+
+
+class ProofIn(Body):
+    """A contact's proof for a draft; whose it is, the signed request says."""
+
+    checkpoint_hash: Hash
+    signature: Signature
 
 
 class VetoIn(Body):
@@ -31,9 +48,10 @@ class CompleteIn(Body):
 
 
 class SessionIn(Body):
-    """The fresh public key that shares are sealed to."""
+    """The fresh public key that shares are sealed to; with a kit, its proof once more."""
 
     public_key: PublicKey
+    piece: PieceIn | None = None
 
 
 class CallIn(Body):
@@ -67,7 +85,10 @@ class ReleaseIn(Body):
 
 
 class RecoveryOut(Body):
-    """A recovery as its customer and its contacts see it."""
+    """A recovery as its customer and its contacts see it; `draft` is the state of a draft.
+
+    `proven` are the custodies that have vouched, of `proofs_needed` contacts.
+    """
 
     recovery: Identifier
     deposit: Identifier
@@ -81,6 +102,15 @@ class RecoveryOut(Body):
     expires_at: Seconds | None
     ended_at: Seconds | None
     session: Identifier | None
+    proven: list[Identifier]
+    proofs_needed: Integer
+
+
+class RecoveryList(Body):
+    """What is under way for a deposit: at most one recovery, and drafts without effect."""
+
+    recovery: RecoveryOut | None
+    drafts: list[RecoveryOut]
 
 
 class CallOut(Body):

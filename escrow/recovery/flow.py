@@ -1,4 +1,4 @@
-"""Verbs of a recovery that the web tier may say: open, begin, veto, complete.
+"""Verbs of a recovery that the web tier may say: begin, veto, complete (`opening` has open).
 
 Each is one transaction: a compare-and-swap of the state by the machine's table, the ledger event
 and what follows from it. What needs the wait to be over is decided again by the custodian.
@@ -7,11 +7,11 @@ and what follows from it. What needs the wait to be over is decided again by the
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from escrow.account import flow as accounts
 from escrow.account import limits
-from escrow.account.models import Account
 from escrow.context import Web
 from escrow.db import changed
 from escrow.deposit import custodies
@@ -20,22 +20,18 @@ from escrow.errors import (
     Conflict,
     MalformedRequest,
     NotFound,
-    RateLimited,
     TooEarly,
     WrongState,
 )
 from escrow.ledger.append import append
 from escrow.protocol import release as releases
 from escrow.protocol import seal
-from escrow.protocol.encoding import pae_hash
 from escrow.protocol.errors import BadSignature, ProtocolError
-from escrow.recovery import machine
+from escrow.recovery import machine, proofs
 from escrow.recovery.models import Recovery, RecoverySession
 
-REASON = ("recovery", "reason")
-MAX_OPENED_A_DAY = 10
 MAX_BEGUN_AN_HOUR = 20
-_DAY_SECONDS = 86400
+RESET_SECONDS = 86400
 
 
 @dataclass(frozen=True)
@@ -48,8 +44,11 @@ class Times:
 
 def times_of(row: Recovery) -> Times:
     """Compute when a recovery can be finished and when it expires."""
+    if row.state == "frozen":
+        return Times(None, (row.frozen_at or row.opened_at) + machine.FROZEN_EXPIRES_SECONDS)
     if row.noticed_at is None:
-        return Times(None, row.opened_at + machine.OPENED_EXPIRES_SECONDS)
+        opened_at = row.unfrozen_at or row.opened_at
+        return Times(None, opened_at + machine.OPENED_EXPIRES_SECONDS)
     ready_at = row.noticed_at + row.wait_seconds
     return Times(ready_at, (row.ready_at or ready_at) + machine.READY_EXPIRES_SECONDS)
 
@@ -92,79 +91,6 @@ def swap_or_refuse(db: Session, row: Recovery, event: str, **values: Any) -> Non
     raise WrongState(row.state)
 
 
-def wait_of(db: Session, web: Web, deposit: Deposit, now: int) -> int:
-    """Return the waiting time in seconds of a recovery opened now with mail code and TOTP."""
-    manifest = custodies.manifest_of(deposit)
-    if manifest.kind == "drill":
-        return 0
-    wait = max(manifest.waiting_seconds, web.settings.minimum_waiting_seconds)
-    account = db.get(Account, deposit.account)
-    changes = [account.address_changed_at, account.totp_changed_at] if account else []
-    created = account.created_at if account else 0
-    if any(at and at > created and now - at < machine.CHANGED_LATELY_SECONDS for at in changes):
-        wait += machine.CHANGED_LATELY_SECONDS
-    return wait
-
-
-def open_recovery(
-    db: Session, web: Web, account: str, recovery: str, said: tuple[str, str]
-) -> tuple[Recovery, bool]:
-    """Open a recovery of a deposit; `said` is (deposit, reason). Returns (recovery, is new).
-
-    Raises Conflict, NotFound, WrongState (with the state of the deposit, or of the recovery that
-    is under way), RateLimited.
-    """
-    deposit_id, reason = said
-    body = pae_hash("escrow/v1/body/recovery", deposit_id, reason)
-    earlier = db.get(Recovery, recovery)
-    if earlier is not None:
-        if earlier.account != account or earlier.body_sha256 != body:
-            raise Conflict
-        return earlier, False
-    deposit = custodies.find_deposit(db, deposit_id, account, lock=True)
-    if deposit.state not in {"active", "complete", "closing"}:
-        raise WrongState(deposit.state, "This deposit cannot be recovered through the service.")
-    _refuse_second(db, deposit)
-    now = web.clock.now()
-    _refuse_flood(db, account, now)
-    row = Recovery(
-        id=recovery,
-        deposit=deposit.id,
-        account=account,
-        state=machine.next_state(machine.NONE, "open"),
-        proof="totp",
-        reason=web.keys.encrypt(REASON, recovery, account, reason) if reason else None,
-        body_sha256=body,
-        wait_seconds=wait_of(db, web, deposit, now),
-        opened_at=now,
-    )
-    db.add(row)
-    db.flush()
-    say(
-        db,
-        web,
-        row,
-        "opened",
-        {"proof": row.proof, "wait_seconds": row.wait_seconds, "account": account},
-    )
-    return row, True
-
-
-def _refuse_second(db: Session, deposit: Deposit) -> None:
-    query = select(Recovery).where(Recovery.deposit == deposit.id, Recovery.ended_at.is_(None))
-    running = db.scalars(query).first()
-    if running is not None:
-        raise WrongState(running.state, "A recovery of this deposit is under way already.")
-
-
-def _refuse_flood(db: Session, account: str, now: int) -> None:
-    query = select(func.count()).where(
-        Recovery.account == account, Recovery.opened_at > now - _DAY_SECONDS
-    )
-    if (db.scalar(query) or 0) >= MAX_OPENED_A_DAY:
-        raise RateLimited(_DAY_SECONDS, "Too many recoveries were opened today.")
-
-
 def say(
     db: Session,
     web: Web,
@@ -187,7 +113,12 @@ def say(
 
 
 def begin(
-    db: Session, web: Web, row: Recovery, session: str, public_key: bytes
+    db: Session,
+    web: Web,
+    row: Recovery,
+    session: str,
+    public_key: bytes,
+    piece: proofs.Piece | None = None,
 ) -> tuple[RecoverySession, bool]:
     """Begin collecting with a fresh public key; earlier sessions are void. Returns (it, is new).
 
@@ -207,12 +138,12 @@ def begin(
     if row.state == "waiting":
         raise TooEarly(times_of(row).ready_at or now)
     limits.spend(db, web, "begin", row.id, MAX_BEGUN_AN_HOUR)
+    if row.proof in proofs.WITH_KIT:
+        deposit = custodies.find_deposit(db, row.deposit)
+        piece = proofs.check_kit(db, web, deposit, row.id, piece, (session, public_key))
+        proofs.keep(db, web, row.id, piece, session)
     swap_or_refuse(db, row, "begin", session=session)
-    db.execute(
-        update(RecoverySession)
-        .where(RecoverySession.recovery == row.id, RecoverySession.voided_at.is_(None))
-        .values(voided_at=now)
-    )
+    void_sessions(db, row, now)
     made = RecoverySession(
         id=session,
         recovery=row.id,
@@ -238,6 +169,11 @@ def veto(db: Session, web: Web, row: Recovery, custody: CustodyRow | None) -> Re
         raise WrongState(custody.state)
     if custody is not None and custody.deposit != row.deposit:
         raise NotFound
+    if custody is not None and row.proof in proofs.PAST_VETO:
+        raise WrongState(
+            row.state,
+            "A contact's veto counts once, and it has been used. Call the owner, or the provider.",
+        )
     end(db, row, "veto", web.clock.now())
     by = "customer" if custody is None else "contact"
     say(db, web, row, "vetoed", {"by": by}, custody.id if custody else None)
@@ -246,9 +182,14 @@ def veto(db: Session, web: Web, row: Recovery, custody: CustodyRow | None) -> Re
     return row
 
 
-def end(db: Session, row: Recovery, event: str, now: int) -> None:
+def end(db: Session, row: Recovery, event: str, now: int, **values: Any) -> None:
     """Move a recovery to a final state: its sessions are void. Raises WrongState."""
-    swap_or_refuse(db, row, event, ended_at=now, session=None)
+    swap_or_refuse(db, row, event, ended_at=now, session=None, **values)
+    void_sessions(db, row, now)
+
+
+def void_sessions(db: Session, row: Recovery, now: int) -> None:
+    """End all sessions of a recovery for ever."""
     db.execute(
         update(RecoverySession)
         .where(RecoverySession.recovery == row.id, RecoverySession.voided_at.is_(None))
@@ -256,8 +197,13 @@ def end(db: Session, row: Recovery, event: str, now: int) -> None:
     )
 
 
-def complete(db: Session, web: Web, row: Recovery, time: int, signature: bytes) -> Recovery:
-    """Record that the key is back, as the owner key says. Raises MalformedRequest, WrongState."""
+def complete(
+    db: Session, web: Web, row: Recovery, time: int, signature: bytes, auth_session: str
+) -> Recovery:
+    """Record that the key is back, as the owner key says. Raises MalformedRequest, WrongState.
+
+    The sign-in that says so may set a new authenticator afterwards (`may_reset`).
+    """
     if row.state == "completed":
         return row
     now = web.clock.now()
@@ -270,6 +216,28 @@ def complete(db: Session, web: Web, row: Recovery, time: int, signature: bytes) 
         )
     except BadSignature:
         raise MalformedRequest("signature", "This is not signed with the recovered key.") from None
-    end(db, row, "complete", now)
+    end(db, row, "complete", now, completed_by=auth_session)
     say(db, web, row, "completed", {"time": time, "signature": signature})
     return row
+
+
+def may_reset(db: Session, web: Web, session: str, account: str) -> bool:
+    """Tell whether this sign-in has completed a recovery of the account in the last 24 hours.
+
+    A drill proves nothing: it waits for nobody.
+    """
+    query = (
+        select(Deposit.id)
+        .join(Recovery, Recovery.deposit == Deposit.id)
+        .where(
+            Recovery.account == account,
+            Recovery.completed_by == session,
+            Recovery.state == "completed",
+            Recovery.ended_at > web.clock.now() - RESET_SECONDS,
+            Deposit.kind == "real",
+        )
+    )
+    return db.scalars(query.limit(1)).first() is not None
+
+
+accounts.MAY_RESET.append(may_reset)

@@ -5,6 +5,7 @@ documentation is printed from here (`python -m escrow.recovery.machine`). Source
 section 10.
 """
 
+import sys
 from dataclasses import dataclass
 
 from escrow.errors import WrongState
@@ -79,5 +80,42 @@ def diagram() -> str:
     return "\n".join(lines)
 
 
+_PAGE = """# A recovery
+
+Printed by `python -m escrow.recovery.machine`; a test compares. What is not here is refused.
+
+```mermaid
+{diagram}
+```
+
+| state | event | next | effect |
+|---|---|---|---|
+{rows}
+
+A request that contacts have to prove first is a draft (`drafts.py`): no state of a recovery,
+without effect, and gone after seven days. Its last proof is the `open` above.
+
+Waits: `opened` ends after {opened} days, `frozen` after {frozen}, `ready` and `collecting` {ready}
+days after `ready`. `waiting` lasts as long as the proof asks for (`shortest_wait` in
+`escrow/protocol/release.py`), {late} days more after a late change of address or authenticator, and
+up to {refused} days more for a refused notice.
+"""
+
+
+def page() -> str:
+    """Return this domain's README: the diagram, the table, the waits."""
+    rows = [f"| {e.state or '–'} | {e.event} | {e.next} | {e.effect} |" for e in TABLE]
+    day = 86400
+    return _PAGE.format(
+        diagram=diagram(),
+        rows="\n".join(rows),
+        opened=OPENED_EXPIRES_SECONDS // day,
+        frozen=FROZEN_EXPIRES_SECONDS // day,
+        ready=READY_EXPIRES_SECONDS // day,
+        late=CHANGED_LATELY_SECONDS // day,
+        refused=REFUSED_NOTICE_SECONDS // day,
+    )
+
+
 if __name__ == "__main__":
-    print(diagram())
+    sys.stdout.write(page())

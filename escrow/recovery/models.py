@@ -1,4 +1,4 @@
-"""Tables of recoveries: the recovery, its sessions, calls and releases."""
+"""Tables of recoveries: the recovery, its draft and proofs, its sessions, calls and releases."""
 
 from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -10,7 +10,7 @@ class Recovery(Base):
     """From "I lost my key" to the secret in the customer's hands; `state` is that of the machine.
 
     At most one without `ended_at` a deposit. Times and state are a cache of the ledger: the
-    custodian decides from sequenced entries.
+    custodian decides from sequenced entries. `completed_by` is the sign-in that completed it.
     """
 
     __tablename__ = "recovery"
@@ -38,8 +38,47 @@ class Recovery(Base):
     notices_written_at: Mapped[int | None] = seconds()
     noticed_at: Mapped[int | None] = seconds()
     ready_at: Mapped[int | None] = seconds()
+    frozen_at: Mapped[int | None] = seconds()
+    unfrozen_at: Mapped[int | None] = seconds()
     ended_at: Mapped[int | None] = seconds()
     session: Mapped[str | None] = identifier()
+    completed_by: Mapped[str | None] = identifier()
+
+
+class RecoveryDraft(Base):
+    """A request that contacts have to prove first: without any effect until the last proof.
+
+    It stands in no ledger and in nobody's way; with the last proof it becomes the recovery of the
+    same identifier.
+    """
+
+    __tablename__ = "recovery_draft"
+    __table_args__ = (Index("ix_recovery_draft_deposit", "deposit"),)
+
+    id: Mapped[str] = identifier(primary=True)
+    deposit: Mapped[str] = mapped_column(String(32), ForeignKey("deposit.id"))
+    account: Mapped[str] = identifier()
+    proof: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[bytes | None] = binary()
+    body_sha256: Mapped[bytes] = binary(32)
+    created_at: Mapped[int] = seconds()
+    expires_at: Mapped[int] = seconds(index=True)
+
+
+class RecoveryProof(Base):
+    """A release key's signature for a recovery: at its opening (`session` empty) or at a `begin`.
+
+    Kept, so that the custodian verifies it by itself.
+    """
+
+    __tablename__ = "recovery_proof"
+
+    recovery: Mapped[str] = identifier(primary=True)
+    session: Mapped[str] = identifier(primary=True)
+    custody: Mapped[str] = identifier(primary=True)
+    checkpoint_hash: Mapped[bytes] = binary(32)
+    signature: Mapped[bytes] = binary(64)
+    created_at: Mapped[int] = seconds()
 
 
 class RecoverySession(Base):

@@ -1,15 +1,24 @@
 """Recoveries, sessions and calls as documents of the API."""
 
+from typing import Any
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escrow.context import Web
+from escrow.deposit import custodies
 from escrow.deposit import views as deposit_views
 from escrow.deposit.bodies import EntryOut, RunningRecovery
 from escrow.ledger import read
-from escrow.recovery import bodies, flow
+from escrow.recovery import bodies, drafts, flow, opening, proofs
 from escrow.recovery.calls import calls_of
-from escrow.recovery.models import CallRow, Recovery, RecoverySession, ReleaseRow
+from escrow.recovery.models import (
+    CallRow,
+    Recovery,
+    RecoveryDraft,
+    RecoverySession,
+    ReleaseRow,
+)
 
 
 def running(db: Session, deposit: str) -> RunningRecovery | None:
@@ -24,16 +33,23 @@ def running(db: Session, deposit: str) -> RunningRecovery | None:
 deposit_views.RUNNING.append(running)
 
 
-def recovery_document(web: Web, row: Recovery) -> bodies.RecoveryOut:
-    """Return a recovery as its customer and its contacts see it."""
+def recovery_document(db: Session, web: Web, row: Recovery | RecoveryDraft) -> bodies.RecoveryOut:
+    """Return a recovery or a draft as its customer and its contacts see it."""
+    manifest = custodies.manifest_of(custodies.find_deposit(db, row.deposit))
+    shared: dict[str, Any] = {
+        "recovery": row.id,
+        "deposit": row.deposit,
+        "proof": row.proof,
+        "reason": opening.reason_of(web, row.id, row.account, row.reason) or None,
+        "proven": proofs.given(db, row.id),
+        "proofs_needed": manifest.contacts_needed if row.proof in proofs.OF_CONTACTS else 0,
+    }
+    if isinstance(row, RecoveryDraft):
+        return bodies.RecoveryOut(**shared, **_draft(db, web, row))
     times = flow.times_of(row)
-    reason = row.reason and web.keys.decrypt(flow.REASON, row.id, row.account, row.reason)
     return bodies.RecoveryOut(
-        recovery=row.id,
-        deposit=row.deposit,
+        **shared,
         state=row.state,
-        proof=row.proof,
-        reason=reason or None,
         opened_at=row.opened_at,
         wait_seconds=row.wait_seconds,
         noticed_at=row.noticed_at,
@@ -42,6 +58,34 @@ def recovery_document(web: Web, row: Recovery) -> bodies.RecoveryOut:
         ended_at=row.ended_at,
         session=row.session,
     )
+
+
+def recovery_list(db: Session, web: Web, deposit: str) -> bodies.RecoveryList:
+    """Return what is under way for a deposit: its recovery, and the drafts that stand."""
+    query = select(Recovery).where(Recovery.deposit == deposit, Recovery.ended_at.is_(None))
+    row = db.scalars(query).first()
+    return bodies.RecoveryList(
+        recovery=None if row is None else recovery_document(db, web, row),
+        drafts=[
+            recovery_document(db, web, draft)
+            for draft in drafts.of_deposit(db, deposit, web.clock.now())
+        ],
+    )
+
+
+def _draft(db: Session, web: Web, row: RecoveryDraft) -> dict[str, Any]:
+    """Say of a draft what a recovery says: its wait is the one that it would have now."""
+    deposit = custodies.find_deposit(db, row.deposit)
+    return {
+        "state": "draft",
+        "opened_at": row.created_at,
+        "wait_seconds": opening.wait_of(db, web, deposit, row.proof, web.clock.now()),
+        "noticed_at": None,
+        "ready_at": None,
+        "expires_at": row.expires_at,
+        "ended_at": None,
+        "session": None,
+    }
 
 
 def session_document(

@@ -16,7 +16,7 @@ from escrow.deposit.models import Blob, Deposit
 from escrow.protocol import keys
 from escrow.protocol.encoding import b64url_decode
 from escrow.protocol.seal import PrivateKey
-from escrow.recovery import flow, machine
+from escrow.recovery import machine, opening
 from escrow.recovery.models import Recovery, RecoverySession
 from tests.support.people import Customer, Deposited, Session, new_id
 from tests.support.world import World
@@ -206,7 +206,7 @@ def test_a_state_column_set_to_ready_does_not_shorten_the_wait(
 def test_a_web_tier_that_says_a_shorter_wait_is_not_believed(
     world: World, customer: Customer, made: Deposited, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flow, "wait_of", lambda *_: 60)
+    monkeypatch.setattr(opening, "wait_of", lambda *_: 60)
     recovery = world.open_recovery(customer, made)
     found = customer.http.get(f"/recoveries/{recovery}").ok()
     assert found["wait_seconds"] == made.manifest.waiting_seconds
@@ -215,7 +215,7 @@ def test_a_web_tier_that_says_a_shorter_wait_is_not_believed(
 def test_a_shorter_wait_in_the_ledger_releases_nothing(
     world: World, customer: Customer, made: Deposited, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flow, "wait_of", lambda *_: 60)
+    monkeypatch.setattr(opening, "wait_of", lambda *_: 60)
     monkeypatch.setattr(notices, "_wait", lambda *_, **__: 60)
     recovery = world.open_recovery(customer, made)
     world.wait(120)

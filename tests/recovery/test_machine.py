@@ -1,6 +1,7 @@
 """The table of a recovery: what is in it happens, what is not is refused."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +63,9 @@ def test_the_compare_and_swap_knows_every_state_before_an_event() -> None:
 def test_the_diagram_has_one_line_an_edge() -> None:
     lines = machine.diagram().splitlines()
     assert len(lines) == 1 + len(machine.TABLE) + len(machine.FINAL)
+
+
+def test_the_page_in_the_folder_is_the_one_that_the_table_prints() -> None:
+    written = Path(machine.__file__).with_name("README.md").read_text("utf-8")
+    assert written == machine.page(), "print it again"
+    assert all(f"| {edge.event} | {edge.next} |" in written for edge in machine.TABLE)

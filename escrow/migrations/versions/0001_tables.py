@@ -319,8 +319,11 @@ def upgrade() -> None:
         sa.Column("notices_written_at", sa.BigInteger(), nullable=True),
         sa.Column("noticed_at", sa.BigInteger(), nullable=True),
         sa.Column("ready_at", sa.BigInteger(), nullable=True),
+        sa.Column("frozen_at", sa.BigInteger(), nullable=True),
+        sa.Column("unfrozen_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("session", sa.String(length=32), nullable=True),
+        sa.Column("completed_by", sa.String(length=32), nullable=True),
         sa.ForeignKeyConstraint(["deposit"], ["deposit.id"], name="fk_recovery_deposit"),
         sa.PrimaryKeyConstraint("id", name="pk_recovery"),
     )
@@ -333,6 +336,31 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("ended_at IS NULL"),
         postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
+        "recovery_draft",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("deposit", sa.String(length=32), nullable=False),
+        sa.Column("account", sa.String(length=32), nullable=False),
+        sa.Column("proof", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.LargeBinary(), nullable=True),
+        sa.Column("body_sha256", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["deposit"], ["deposit.id"], name="fk_recovery_draft_deposit"),
+        sa.PrimaryKeyConstraint("id", name="pk_recovery_draft"),
+    )
+    op.create_index("ix_recovery_draft_deposit", "recovery_draft", ["deposit"])
+    op.create_index("ix_recovery_draft_expires_at", "recovery_draft", ["expires_at"])
+    op.create_table(
+        "recovery_proof",
+        sa.Column("recovery", sa.String(length=32), nullable=False),
+        sa.Column("session", sa.String(length=32), nullable=False),
+        sa.Column("custody", sa.String(length=32), nullable=False),
+        sa.Column("checkpoint_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("signature", sa.LargeBinary(length=64), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("recovery", "session", "custody", name="pk_recovery_proof"),
     )
     op.create_table(
         "recovery_session",

@@ -55,6 +55,16 @@ def verify_proof(given: Input) -> None:
     release.verify_proof(proof_of(given), raw(given["signature"]), raw(given["key"]))
 
 
+@operation
+def shortest_wait(given: Input) -> Output:
+    return {"seconds": release.shortest_wait(given["proof"], given["waiting_seconds"])}
+
+
+@operation
+def recovery_number(given: Input) -> Output:
+    return {"digits": release.number(given["recovery"])}
+
+
 def release_of(given: Input) -> release.Release:
     return release.Release(
         given["deposit"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..basics import Cases, fixed
+from ..basics import Cases, digits, fixed, pae, raw, sha256
 from ..signed import HASH, ID, NUMBER, Signed, add_signed
 from ..world import CHECKPOINT_HASH, MAIN, NOW, PAIR, RECOVERY, SESSION, SESSION_PUBLIC_KEY
 
@@ -57,6 +57,24 @@ def cases() -> Cases:
     add_signed(made, PROOF, "at begin", beginning, MAIN.customer.release_seed)
     by_contact = opening | {"custody": contact.id}
     add_signed(made, PROOF, "by a contact", by_contact, contact.release_seed, refusals=False)
+    day = 86400
+    for proof, days, least in (
+        ("totp", 1, 1),
+        ("totp", 30, 30),
+        ("kit", 1, 7),
+        ("kit", 3, 9),
+        ("contacts", 3, 30),
+        ("contacts", 31, 31),
+        ("totp+kit", 3, 14),
+        ("totp+kit", 8, 16),
+        ("totp+contacts", 7, 14),
+        ("totp+contacts", 10, 20),
+    ):
+        given = {"proof": proof, "waiting_seconds": days * day}
+        name = f"shortest wait: {proof}, {days} days"
+        made.good(name, "shortest_wait", given, seconds=least * day)
+    text = digits(sha256(pae("escrow/v1/recovery/number", raw(RECOVERY))), 8)
+    made.good("recovery number", "recovery_number", {"recovery": RECOVERY}, digits=text)
     released = {
         "deposit": MAIN.id,
         "custody": contact.id,
