@@ -236,7 +236,8 @@ def doctor(demo: bool) -> None:
     is_well = True
     for finding in examine(_settings(demo=demo), SystemClock()):
         is_well = is_well and finding.is_well
-        click.echo(f"{'ok   ' if finding.is_well else 'WRONG'}  {finding.what}: {finding.said}")
+        word = "WRONG" if not finding.is_well else "warn " if finding.is_warning else "ok   "
+        click.echo(f"{word}  {finding.what}: {finding.said}")
         if finding.advice:
             click.echo(f"       → {finding.advice}")
     if not is_well:
