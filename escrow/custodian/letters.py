@@ -19,7 +19,13 @@ from escrow.recovery.flow import times_of
 from escrow.recovery.models import Recovery
 
 TOKEN_SECONDS = 60 * 86400
-_STOPPABLE = {"recovery_opened_customer", "recovery_opened_contact", "recovery_ready"}
+_STOPPABLE = {
+    "recovery_opened_customer",
+    "recovery_opened_contact",
+    "recovery_ready",
+    "recovery_unfrozen",
+    "recovery_unfrozen_contact",
+}
 
 
 def send(

@@ -4,10 +4,13 @@ An address that does not match the ledger (see `recipients`) counts as a refused
 an alarm.
 """
 
+from dataclasses import dataclass
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escrow.custodian.entries import Entries, Entry
+from escrow.custodian.freezing import is_frozen
 from escrow.custodian.letters import send
 from escrow.custodian.recipients import contact_recipients, customer_recipients, manifest_of
 from escrow.custodian.service import Custodian
@@ -20,32 +23,65 @@ from escrow.recovery.flow import swap_state
 from escrow.recovery.models import Recovery
 
 
+@dataclass(frozen=True)
+class Messages:
+    """What customer and contacts are sent as notices."""
+
+    customer: str
+    contact: str
+
+
+MESSAGES = {
+    "recovery opened": Messages("recovery_opened_customer", "recovery_opened_contact"),
+    "recovery unfrozen": Messages("recovery_unfrozen", "recovery_unfrozen_contact"),
+}
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The entry that opened a recovery, and the newest that began its notices anew."""
+
+    opened: Entry
+    newest: Entry
+
+
 def write(custodian: Custodian, db: Session, entry: Entry) -> None:
-    """React to `recovery opened`: write a notice to every address, with the button to stop it."""
+    """React to `recovery opened` and `unfrozen`: a notice to every address, with a button to stop.
+
+    Each of the two entries has notices of its own, and only those of the newest count.
+    """
     row = db.get(Recovery, entry.event.recovery, with_for_update=True)
     deposit = db.get(Deposit, entry.event.deposit)
+    opening = _opening(custodian, db, str(entry.event.recovery))
     if row is None or deposit is None or row.notices_written_at is not None:
         return
+    if opening is None or opening.newest.index != entry.index:
+        return
+    message = MESSAGES[entry.event.type]
     since = entry.at - machine.CHANGED_LATELY_SECONDS
-    customer = customer_recipients(custodian, db, entry.event.data["account"], since)
+    account = opening.opened.event.data["account"]
+    customer = customer_recipients(custodian, db, account, since)
     contacts = contact_recipients(custodian, db, deposit)
+    occasion = entry.event.id
     for recipient in customer.recipients:
-        send(custodian, db, deposit, recipient, "recovery_opened_customer", row)
+        send(custodian, db, deposit, recipient, message.customer, row, occasion=occasion)
     for recipient in contacts.recipients:
-        send(custodian, db, deposit, recipient, "recovery_opened_contact", row)
+        send(custodian, db, deposit, recipient, message.contact, row, occasion=occasion)
     for hashed in [*customer.refused, *contacts.refused]:
-        _note_refused(custodian, db, row, hashed)
+        _note_refused(custodian, db, row, hashed, occasion)
     row.notices_written_at = custodian.clock.now()
 
 
-def _note_refused(custodian: Custodian, db: Session, row: Recovery, hashed: bytes) -> None:
+def _note_refused(
+    custodian: Custodian, db: Session, row: Recovery, hashed: bytes, occasion: str
+) -> None:
     """Keep an address that cannot be trusted as a refused notice."""
     now = custodian.clock.now()
-    identifier = custodian.once("refused", row.id, hashed)
+    identifier = custodian.once("refused", row.id, hashed, occasion)
     db.add(
         Outbox(
             id=identifier,
-            key=f"refused/{identifier}",
+            key=f"refused/{identifier}/{occasion}",
             message="recovery_opened_customer",
             state="refused",
             account=row.account,
@@ -78,17 +114,19 @@ def _count_one(custodian: Custodian, db: Session, recovery: str) -> bool:
     row = db.get(Recovery, recovery, with_for_update=True)
     if row is None or row.state != "opened":
         return False
+    opening = _opening(custodian, db, recovery)
+    if opening is None:
+        return False
     query = select(Outbox).where(
-        Outbox.recovery == recovery, Outbox.message.like("recovery_opened_%")
+        Outbox.recovery == recovery, Outbox.key.endswith(f"/{opening.newest.event.id}")
     )
     mails = db.scalars(query).all()
-    opened = _newest_opening(custodian, db, recovery)
-    if opened is None or any(mail.state == "queued" for mail in mails):
+    if any(mail.state == "queued" for mail in mails):
         return False
     if not any(mail.state == "sent" and mail.is_customer for mail in mails):
         return False
     refused = sorted({mail.address_hash for mail in mails if mail.state == "refused"})
-    wait = _wait(custodian, db, opened, is_refused=bool(refused))
+    wait = _wait(custodian, db, opening, is_refused=bool(refused))
     if not swap_state(db, row, "noticed", wait_seconds=wait):
         return False
     append(
@@ -103,19 +141,20 @@ def _count_one(custodian: Custodian, db: Session, recovery: str) -> bool:
     return True
 
 
-def _wait(custodian: Custodian, db: Session, opened: Entry, *, is_refused: bool) -> int:
+def _wait(custodian: Custodian, db: Session, opening: Opening, *, is_refused: bool) -> int:
     """Compute the wait from the ledger; the web tier may have said a longer one, never a shorter.
 
     Raises ForgedRow when the stored manifest is not the one that the ledger names.
     """
     entries = Entries(db, custodian.keys)
+    opened = opening.opened
     deposit = custodies.find_deposit(db, str(opened.event.deposit))
     manifest = manifest_of(deposit, entries.of_deposit(deposit.id))
     if manifest.kind == "drill":
         return 0
     wait: int = max(manifest.waiting_seconds, custodian.settings.minimum_waiting_seconds)
     changes = entries.of_account(opened.event.data["account"], "address changed", "totp changed")
-    if any(_is_late_change(change, opened) for change in changes):
+    if any(_is_late_change(change, opening.newest) for change in changes):
         wait += machine.CHANGED_LATELY_SECONDS
     wait = max(wait, opened.event.data["wait_seconds"])
     if is_refused:
@@ -130,15 +169,18 @@ def _is_late_change(change: Entry, opened: Entry) -> bool:
     return change.index < opened.index and age < machine.CHANGED_LATELY_SECONDS and not is_first
 
 
-def _newest_opening(custodian: Custodian, db: Session, recovery: str) -> Entry | None:
+def _opening(custodian: Custodian, db: Session, recovery: str) -> Opening | None:
+    """Return what opened a recovery, and what began its notices; None for one that is on hold."""
     entries = Entries(db, custodian.keys).of_recovery(recovery)
-    opened = [entry for entry in entries if entry.event.type == "recovery opened"]
-    return opened[-1] if opened else None
+    begun = [entry for entry in entries if entry.event.type in MESSAGES]
+    if not begun or is_frozen(entries) or begun[0].event.type != "recovery opened":
+        return None
+    return Opening(begun[0], begun[-1])
 
 
 def start_waiting(custodian: Custodian, db: Session, entry: Entry) -> None:
     """React to `recovery noticed`: the wait counts from the entry's own time."""
     row = db.get(Recovery, entry.event.recovery, with_for_update=True)
-    if row is not None:
+    if row is not None and row.state == "waiting":
         row.noticed_at = entry.at
         row.wait_seconds = entry.event.data["wait_seconds"]

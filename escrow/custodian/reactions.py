@@ -62,6 +62,8 @@ REACTIONS: dict[str, Reaction] = {
     "recovery opened": notices.write,
     "recovery noticed": notices.start_waiting,
     "recovery ready": _about_recovery("recovery_ready"),
+    "recovery frozen": _about_recovery("recovery_frozen"),
+    "recovery unfrozen": notices.write,
     "recovery vetoed": _stop,
     "recovery expired": _about_recovery("recovery_expired"),
     "recovery completed": _about_recovery("recovery_completed"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from escrow.account.models import Account
@@ -82,10 +82,12 @@ def expire(custodian: Custodian) -> int:
         return True
 
     def due() -> object:
+        opened_at = func.coalesce(Recovery.unfrozen_at, Recovery.opened_at)
         return select(Recovery.id).where(
             or_(
-                (Recovery.state == "opened")
-                & (Recovery.opened_at <= now - machine.OPENED_EXPIRES_SECONDS),
+                (Recovery.state == "opened") & (opened_at <= now - machine.OPENED_EXPIRES_SECONDS),
+                (Recovery.state == "frozen")
+                & (Recovery.frozen_at <= now - machine.FROZEN_EXPIRES_SECONDS),
                 Recovery.state.in_(("ready", "collecting"))
                 & (Recovery.ready_at <= now - machine.READY_EXPIRES_SECONDS),
             )

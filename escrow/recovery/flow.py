@@ -48,8 +48,11 @@ class Times:
 
 def times_of(row: Recovery) -> Times:
     """Compute when a recovery can be finished and when it expires."""
+    if row.state == "frozen":
+        return Times(None, (row.frozen_at or row.opened_at) + machine.FROZEN_EXPIRES_SECONDS)
     if row.noticed_at is None:
-        return Times(None, row.opened_at + machine.OPENED_EXPIRES_SECONDS)
+        opened_at = row.unfrozen_at or row.opened_at
+        return Times(None, opened_at + machine.OPENED_EXPIRES_SECONDS)
     ready_at = row.noticed_at + row.wait_seconds
     return Times(ready_at, (row.ready_at or ready_at) + machine.READY_EXPIRES_SECONDS)
 
@@ -208,11 +211,7 @@ def begin(
         raise TooEarly(times_of(row).ready_at or now)
     limits.spend(db, web, "begin", row.id, MAX_BEGUN_AN_HOUR)
     swap_or_refuse(db, row, "begin", session=session)
-    db.execute(
-        update(RecoverySession)
-        .where(RecoverySession.recovery == row.id, RecoverySession.voided_at.is_(None))
-        .values(voided_at=now)
-    )
+    void_sessions(db, row, now)
     made = RecoverySession(
         id=session,
         recovery=row.id,
@@ -249,6 +248,11 @@ def veto(db: Session, web: Web, row: Recovery, custody: CustodyRow | None) -> Re
 def end(db: Session, row: Recovery, event: str, now: int) -> None:
     """Move a recovery to a final state: its sessions are void. Raises WrongState."""
     swap_or_refuse(db, row, event, ended_at=now, session=None)
+    void_sessions(db, row, now)
+
+
+def void_sessions(db: Session, row: Recovery, now: int) -> None:
+    """End all sessions of a recovery for ever."""
     db.execute(
         update(RecoverySession)
         .where(RecoverySession.recovery == row.id, RecoverySession.voided_at.is_(None))

@@ -10,7 +10,7 @@ class Recovery(Base):
     """From "I lost my key" to the secret in the customer's hands; `state` is that of the machine.
 
     At most one without `ended_at` a deposit. Times and state are a cache of the ledger: the
-    custodian decides from sequenced entries.
+    custodian decides from sequenced entries. `completed_by` is the sign-in that completed it.
     """
 
     __tablename__ = "recovery"
@@ -38,8 +38,11 @@ class Recovery(Base):
     notices_written_at: Mapped[int | None] = seconds()
     noticed_at: Mapped[int | None] = seconds()
     ready_at: Mapped[int | None] = seconds()
+    frozen_at: Mapped[int | None] = seconds()
+    unfrozen_at: Mapped[int | None] = seconds()
     ended_at: Mapped[int | None] = seconds()
     session: Mapped[str | None] = identifier()
+    completed_by: Mapped[str | None] = identifier()
 
 
 class RecoverySession(Base):

@@ -330,8 +330,11 @@ def upgrade() -> None:
         sa.Column("notices_written_at", sa.BigInteger(), nullable=True),
         sa.Column("noticed_at", sa.BigInteger(), nullable=True),
         sa.Column("ready_at", sa.BigInteger(), nullable=True),
+        sa.Column("frozen_at", sa.BigInteger(), nullable=True),
+        sa.Column("unfrozen_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("session", sa.String(length=32), nullable=True),
+        sa.Column("completed_by", sa.String(length=32), nullable=True),
         sa.ForeignKeyConstraint(["deposit"], ["deposit.id"], name="fk_recovery_deposit"),
         sa.PrimaryKeyConstraint("id", name="pk_recovery"),
     )
