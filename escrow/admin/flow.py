@@ -125,12 +125,16 @@ def _subjects(db: Session, proposal: Proposal) -> dict[str, str]:
     """Return whom the event is about; the custodian compares it with the target."""
     if proposal.rule.subject == "account":
         return {"account": proposal.target}
-    kind = Recovery if proposal.rule.subject == "recovery" else Deposit
-    row = db.get(kind, proposal.target)
-    if row is None:
+    if proposal.rule.subject == "recovery":
+        recovery = db.get(Recovery, proposal.target)
+        if recovery is None:
+            raise NotFound
+        on = {"account": recovery.account, "deposit": recovery.deposit}
+        return on | {"recovery": recovery.id}
+    deposit = db.get(Deposit, proposal.target)
+    if deposit is None:
         raise NotFound
-    found = {"account": row.account, proposal.rule.subject: row.id}
-    return found | ({"deposit": row.deposit} if isinstance(row, Recovery) else {})
+    return {"account": deposit.account, "deposit": deposit.id}
 
 
 def proposal_of(keys: WebKeys, row: Approval) -> Proposal:

@@ -46,14 +46,12 @@ class Vote:
 
 def count(custodian: Custodian, db: Session, entry: Entry) -> None:
     """React to `admin approved`: execute what enough different operators have signed."""
-    row = db.get(Approval, entry.event.id, with_for_update=True)
+    row = db.get(Approval, entry.event.id)
     if row is None:
         _alarm(custodian, entry.event.id, "no such approval")
         return
     try:
-        vote = check(custodian, db, row, entry)
-        if not _is_executed(custodian, db, vote.proposal, entry):
-            _execute(custodian, db, vote, entry)
+        _execute(custodian, db, check(custodian, db, row, entry), entry)
     except Refusal as refusal:
         row.refused = refusal.reason
         _alarm(custodian, row.id, refusal.reason)
@@ -132,7 +130,10 @@ def _is_executed(custodian: Custodian, db: Session, proposal: Proposal, entry: E
 
 
 def _votes(custodian: Custodian, db: Session, proposal: Proposal, nonce: str) -> Iterator[Vote]:
-    """Find the approvals of one proposal that count: at most one an operator."""
+    """Find the approvals of one proposal that count: at most one an operator.
+
+    They are locked in the order of the setting, so that of two custodians one goes first.
+    """
     for operator in custodian.settings.operators:
         identifier = approval_id(operator.credential, nonce)
         row = db.get(Approval, identifier, with_for_update=True)
@@ -166,6 +167,8 @@ def _execute(custodian: Custodian, db: Session, vote: Vote, entry: Entry) -> Non
     """Do what was approved, if enough have; raises Refusal, and then nothing was done."""
     proposal = vote.proposal
     votes = list(_votes(custodian, db, proposal, vote.contents["nonce"]))
+    if _is_executed(custodian, db, proposal, entry):
+        return
     if not require_different([found.operator for found in votes], proposal.rule.needed):
         return
     order = Order(custodian, db, proposal, vote.contents, entry)
