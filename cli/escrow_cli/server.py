@@ -101,6 +101,13 @@ _ACCEPT_CLOCK = click.option(
     metavar="TIME",
     help="After a step of more than 36 hours: the present time (UTC), read from another clock.",
 )
+_RESUME = click.option(
+    "--resume",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    nargs=2,
+    metavar="FILE FILE",
+    help="Go on with a restored backup, as two operators have approved (escrow admin propose).",
+)
 
 
 @_verb(_DEMO)
@@ -195,12 +202,13 @@ def web(demo: bool) -> None:
     serve.serve_web(settings)
 
 
-@_verb(_DEMO, _ACCEPT_CLOCK)
-def custodian(demo: bool, accept_clock: Any) -> None:
+@_verb(_DEMO, _ACCEPT_CLOCK, _RESUME)
+def custodian(demo: bool, accept_clock: Any, resume: tuple[Path, ...]) -> None:
     """Run the custodian, or stand by for the one that runs."""
     from escrow.custodian import process
 
-    process.run(_settings(demo=demo), accepted_step=_accepted(accept_clock))
+    accepted = _accepted(accept_clock)
+    process.run(_settings(demo=demo), accepted_step=accepted, approvals=resume or ())
 
 
 def _accepted(said: Any) -> int:

@@ -100,14 +100,8 @@ def _operator(custodian: Custodian, credential: str) -> Operator:
 
 def _accepted_backup(custodian: Custodian, db: Session) -> int:
     """Return the index of the newest `backup accepted`: what was executed before may be lost."""
-    query = (
-        select(LedgerEvent)
-        .where(LedgerEvent.type == "backup accepted", LedgerEvent.index.is_not(None))
-        .order_by(LedgerEvent.index.desc())
-        .limit(1)
-    )
-    found = db.scalars(query).first()
-    return -1 if found is None else Entries(db, custodian.keys).one(found).index
+    found = Entries(db, custodian.keys).newest("backup accepted")
+    return -1 if found is None else found.index
 
 
 def executed_id(custodian: Custodian, proposal: Proposal) -> str:
