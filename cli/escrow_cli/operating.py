@@ -7,7 +7,6 @@ imported when a verb runs. What they approve is verified by the custodian.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,10 +30,17 @@ if TYPE_CHECKING:
     envvar="ESCROW_CONFIG",
     help=N_("Settings (TOML). ESCROW_<NAME> in the environment overrides each."),
 )
+@click.option(
+    "--demo",
+    is_flag=True,
+    envvar="ESCROW_DEMO",
+    help=N_("The service that `escrow server run --demo` runs on this machine."),
+)
 @click.pass_context
-def admin(context: click.Context, config: Path | None) -> None:
+def admin(context: click.Context, config: Path | None, demo: bool) -> None:
     """Find the settings' file; it is read by the verbs."""
     context.meta["escrow.config"] = config
+    context.meta["escrow.demo"] = demo
 
 
 def verb(
@@ -121,11 +127,11 @@ _KINDS: dict[int, tuple[type[ClientError], str]] = {
 
 
 def settings_of_host() -> Settings:
-    from escrow import config
+    """Read the settings as the service's own processes do."""
+    from escrow_cli.server import read_settings
 
-    path = click.get_current_context().find_root().meta.get("escrow.config")
-    path = path or os.environ.get("ESCROW_CONFIG")
-    return config.load(Path(path) if path else None)
+    demo = bool(click.get_current_context().find_root().meta.get("escrow.demo"))
+    return read_settings(demo=demo)
 
 
 @contextlib.contextmanager

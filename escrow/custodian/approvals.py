@@ -172,11 +172,20 @@ def _execute(custodian: Custodian, db: Session, vote: Vote, entry: Entry) -> Non
             _say_executed(order)
     except Unavailable:
         raise
-    except EscrowError as error:
-        raise Refusal(str(error.extra.get("state") or error.code)[:40]) from None
+    except (EscrowError, Refusal) as error:
+        for found in votes:
+            found.row.refused = _reason(error)
+        raise Refusal(_reason(error)) from None
     for found in votes:
         found.row.executed_at = custodian.clock.now()
         found.row.refused = None
+
+
+def _reason(error: EscrowError | Refusal) -> str:
+    """Name why an operation is not possible: its refusal, or the state that it found."""
+    if isinstance(error, Refusal):
+        return error.reason
+    return str(error.extra.get("state") or error.code)[:40]
 
 
 def _say_executed(order: Order) -> None:

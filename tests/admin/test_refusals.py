@@ -251,7 +251,8 @@ def test_what_is_not_possible_now_is_refused_whole(
     recovery = office.world.open_recovery(customer, made)
     found = office.approve(office.propose("unfreeze", recovery), office.anna, office.piet)
     assert [office.row(identifier).executed_at for identifier in found] == [None, None]
-    assert set(office.alarms) == {"recovery frozen not in the ledger"}
+    reasons = [office.row(identifier).refused for identifier in found]
+    assert set(office.alarms) == set(reasons) == {"recovery frozen not in the ledger"}
 
 
 def test_only_the_custodian_says_what_an_approval_does(office: Office, made: Deposited) -> None:
