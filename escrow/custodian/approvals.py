@@ -29,7 +29,7 @@ from escrow.protocol import request as requests
 from escrow.protocol.errors import BadSignature, Malformed
 from escrow.webkeys import ForgedRow
 
-LOOKED_AT = 50
+LOOKED_AT = 20
 # The web tier's clock may be a little ahead of the custodian's.
 _CLOCK_SECONDS = 300
 
@@ -219,25 +219,34 @@ class Audit:
     def __call__(self, custodian: Custodian) -> int:
         """Look at the next rows."""
         with custodian.database.reading() as db:
-            query = select(Approval.id).where(Approval.id > self._after)
-            found = list(db.scalars(query.order_by(Approval.id).limit(LOOKED_AT)))
-        self._after = found[-1] if len(found) == LOOKED_AT else ""
-        for identifier in found:
-            custodian.guarded(_look_at, identifier, name="look at approvals")
+            query = select(Approval).where(Approval.id > self._after)
+            rows = db.scalars(query.order_by(Approval.id).limit(LOOKED_AT)).all()
+            wrong = [row.id for row in rows if _what_is_wrong(custodian, db, row)]
+        self._after = rows[-1].id if len(rows) == LOOKED_AT else ""
+        for identifier in wrong:
+            custodian.guarded(_refuse_row, identifier, name="look at approvals")
         return 0
 
 
-def _look_at(custodian: Custodian, identifier: str) -> None:
+def _what_is_wrong(custodian: Custodian, db: Session, row: Approval) -> str:
+    """Return why a row is refused; nothing for one that is right, or was refused already."""
+    if row.refused is not None:
+        return ""
+    try:
+        _check_row(custodian, db, row)
+    except Refusal as refusal:
+        return refusal.reason
+    return ""
+
+
+def _refuse_row(custodian: Custodian, identifier: str) -> None:
     with custodian.database.transaction() as db:
         row = db.get(Approval, identifier, with_for_update=True)
-        if row is None or row.refused is not None:
+        if row is None or not (reason := _what_is_wrong(custodian, db, row)):
             return
-        try:
-            _check_row(custodian, db, row)
-        except Refusal as refusal:
-            row.refused, row.executed_at = refusal.reason, None
-            if refusal.reason != "expired":
-                _alarm(custodian, identifier, refusal.reason)
+        row.refused, row.executed_at = reason, None
+        if reason != "expired":
+            _alarm(custodian, identifier, reason)
 
 
 def _check_row(custodian: Custodian, db: Session, row: Approval) -> None:
@@ -248,6 +257,8 @@ def _check_row(custodian: Custodian, db: Session, row: Approval) -> None:
     if said.index is None:
         return
     entry = Entries(db, custodian.keys).one(said)
+    if entry.event.type != "admin approved":
+        raise Refusal("not in the ledger")
     if row.executed_at is None:
         check(custodian, db, row, entry)
         return
