@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from escrow import __version__, headers, openapi, problems
 from escrow.account import api as account
 from escrow.account import login_api as login
+from escrow.admin import api as admin
 from escrow.api import Body, IdConverter, IndexConverter
 from escrow.clock import Clock, SystemClock
 from escrow.config import Settings
@@ -97,6 +98,7 @@ def _register_routes(app: EscrowApp, settings: Settings) -> None:
         account.blueprint,
         deposit.blueprint,
         recovery.blueprint,
+        admin.blueprint,
         ledger.blueprint,
         openapi.blueprint,
     ):

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from escrow.errors import ConfigurationError
+from escrow.operators import Operator, parse_all
 
 MIN_WAITING_SECONDS = 86400
 _KEYRINGS = ("file", "pkcs11", "kms")
@@ -51,6 +52,7 @@ class Settings:
     pkcs11_pin_file: str = ""
     kms_key_id: str = ""
     kms_endpoint: str = ""
+    operators: tuple[Operator, ...] = ()
     demo: bool = False
 
     @property
@@ -154,8 +156,10 @@ def _convert(name: str, value: Any) -> Any:
             return value if isinstance(value, bool) else _bool(str(value))
         if kind is Path:
             return Path(value)
+        if name == "operators":
+            return parse_all(value)
         return str(value)
-    except ValueError:
+    except (TypeError, ValueError):
         raise ConfigurationError(f"The setting “{name}” has a wrong value.") from None
 
 

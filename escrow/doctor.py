@@ -26,21 +26,26 @@ from escrow.ledger.read import newest_checkpoint
 from escrow.migrations.ready import require_file, require_ready
 
 SMTP_SECONDS = 10
+NEEDED_OPERATORS = 2
 _ASLEEP = "Is `escrow server custodian` running? Look at its log."
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at. `advice` is empty when it is well."""
+    """One thing looked at. `advice` is empty when there is nothing to do.
+
+    A warning is about what is not needed every day: the service runs as it should.
+    """
 
     what: str
     said: str
     advice: str = ""
+    is_warning: bool = False
 
     @property
     def is_well(self) -> bool:
-        """Tell whether there is nothing to do."""
-        return not self.advice
+        """Tell whether the service runs as it should."""
+        return not self.advice or self.is_warning
 
 
 def examine(settings: Settings, clock: Clock) -> Iterator[Finding]:
@@ -53,9 +58,10 @@ def examine(settings: Settings, clock: Clock) -> Iterator[Finding]:
     yield _look("refused events", lambda: _refused(settings))
     yield _look("clock", lambda: _clock(settings, clock))
     yield _look("mail", lambda: _mail(settings))
+    yield _look("operators", lambda: _operators(settings))
 
 
-def _look(what: str, at: Callable[[], tuple[str, str]]) -> Finding:
+def _look(what: str, at: Callable[[], tuple[str, str] | tuple[str, str, bool]]) -> Finding:
     try:
         return Finding(what, *at())
     except ConfigurationError as error:
@@ -174,6 +180,17 @@ def _synchronised() -> str:
         return ""
     return {"yes": ", synchronised", "no": ", not synchronised by NTP"}.get(
         asked.stdout.strip(), ""
+    )
+
+
+def _operators(settings: Settings) -> tuple[str, str, bool]:
+    count = len(settings.operators)
+    if count >= NEEDED_OPERATORS:
+        return f"{count} can approve", "", False
+    return (
+        f"{count} can approve, and most approvals take {NEEDED_OPERATORS}",
+        "Each operator makes a key (`escrow admin keygen`); put the lines into “operators”.",
+        True,
     )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from escrow.db import Base, Database
 from escrow.errors import ConfigurationError
 from escrow.ledger.append import Author, append
 from escrow.ledger.models import LedgerEvent
+from escrow.operators import Operator
 from escrow_cli.server import server
 from tests.support.clocks import FakeClock
 from tests.support.mailbox import Mailbox
@@ -265,3 +267,18 @@ def test_settings_come_from_a_file_too(tmp_path: Path) -> None:
     done = CliRunner().invoke(server, ["--config", str(path), "doctor"])
     assert done.exit_code == 78
     assert "no setting “unknown”" in done.output
+
+
+def test_too_few_operators_are_a_warning(well: Settings, clock: FakeClock) -> None:
+    def said(settings: Settings) -> doctor.Finding:
+        found = doctor.examine(settings, clock)
+        return next(finding for finding in found if finding.what == "operators")
+
+    anna, piet = (Operator(name, bytes([number]) * 32) for number, name in enumerate("ap"))
+    for operators, count in (((), "0"), ((anna,), "1")):
+        finding = said(replace(well, operators=operators))
+        assert finding.said.startswith(f"{count} can approve")
+        assert (finding.is_warning, finding.is_well) == (True, True)
+    finding = said(replace(well, operators=(anna, piet)))
+    assert (finding.said, finding.advice) == ("2 can approve", "")
+    assert "warn   operators: 0 can approve" in types(well, "doctor").output

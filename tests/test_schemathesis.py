@@ -29,7 +29,12 @@ SECONDS = int(os.environ.get("ESCROW_SCHEMATHESIS_SECONDS", "20"))
 USUAL = ("2xx", "401", "403", "404", "409", "410", "429", "5xx")
 # What these take is checked against keys, hashes and the clock: no schema can say it. Malformed is
 # then a right answer to data that the schema allows.
-CHECKED_FURTHER = ("deposit_put_deposit", "deposit_attest", "recovery_complete")
+CHECKED_FURTHER = (
+    "deposit_put_deposit",
+    "deposit_attest",
+    "recovery_complete",
+    "admin_post_approval",
+)
 
 
 @dataclass

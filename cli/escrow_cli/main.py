@@ -40,6 +40,7 @@ VERBS = {
     "combine": ("combine", N_("Combine pieces without the service")),
     "completion": ("completion", N_("Print shell completion for bash, zsh or fish")),
     "server": ("server", N_("Run the service itself")),
+    "admin": ("admin", N_("Look after deposits and recoveries, as an operator")),
 }
 _HELP = N_("Keep a key safe in three pieces of which any two bring it back.")
 

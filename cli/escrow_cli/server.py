@@ -52,7 +52,7 @@ def server(context: click.Context, config: Path | None) -> None:
     context.meta["escrow.config"] = config
 
 
-def _settings(*, demo: bool = False, port: int | None = None) -> Settings:
+def read_settings(*, demo: bool = False, port: int | None = None) -> Settings:
     """Read the settings; children read the same ones from the environment."""
     from escrow import config
 
@@ -101,6 +101,13 @@ _ACCEPT_CLOCK = click.option(
     metavar="TIME",
     help="After a step of more than 36 hours: the present time (UTC), read from another clock.",
 )
+_RESUME = click.option(
+    "--resume",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    nargs=2,
+    metavar="FILE FILE",
+    help="Go on with a restored backup, as two operators have approved (escrow admin propose).",
+)
 
 
 @_verb(_DEMO)
@@ -109,7 +116,7 @@ def init(demo: bool) -> None:
     from escrow.clock import SystemClock
     from escrow.install import install
 
-    made = install(_settings(demo=demo), SystemClock())
+    made = install(read_settings(demo=demo), SystemClock())
     click.echo("The service is set up.")
     click.echo(f"\nThe ledger's key, for your records:\n  {made.ledger_vkey}")
     click.echo(f"  Its digits, as kits and cards print them: {made.ledger_digits}")
@@ -123,7 +130,7 @@ def run(demo: bool) -> None:
     """Run web and custodian together, on one machine."""
     from escrow import serve
 
-    settings = _settings(demo=demo)
+    settings = read_settings(demo=demo)
     said = _ask_about_clock(settings)
     if settings.demo:
         settings = _on_a_free_port(settings)
@@ -160,7 +167,7 @@ def _on_a_free_port(settings: Settings) -> Settings:
     if port != settings.listen_port:
         click.echo(f"Port {settings.listen_port} is in use; taking {port}.")
     if "ESCROW_PUBLIC_URL" not in os.environ:
-        settings = _settings(demo=True, port=port)
+        settings = read_settings(demo=True, port=port)
         os.environ["ESCROW_PUBLIC_URL"] = settings.public_url
     return settings
 
@@ -191,16 +198,17 @@ def web(demo: bool) -> None:
     """Run the web tier."""
     from escrow import serve
 
-    settings = _settings(demo=demo)
+    settings = read_settings(demo=demo)
     serve.serve_web(settings)
 
 
-@_verb(_DEMO, _ACCEPT_CLOCK)
-def custodian(demo: bool, accept_clock: Any) -> None:
+@_verb(_DEMO, _ACCEPT_CLOCK, _RESUME)
+def custodian(demo: bool, accept_clock: Any, resume: tuple[Path, ...]) -> None:
     """Run the custodian, or stand by for the one that runs."""
     from escrow.custodian import process
 
-    process.run(_settings(demo=demo), accepted_step=_accepted(accept_clock))
+    accepted = _accepted(accept_clock)
+    process.run(read_settings(demo=demo), accepted_step=accepted, approvals=resume or ())
 
 
 def _accepted(said: Any) -> int:
@@ -223,7 +231,7 @@ def migrate(demo: bool) -> None:
     """Bring the database's tables up to date."""
     from escrow.migrations.run import upgrade
 
-    upgrade(_settings(demo=demo).database)
+    upgrade(read_settings(demo=demo).database)
     click.echo("The database is up to date.")
 
 
@@ -234,9 +242,10 @@ def doctor(demo: bool) -> None:
     from escrow.doctor import examine
 
     is_well = True
-    for finding in examine(_settings(demo=demo), SystemClock()):
+    for finding in examine(read_settings(demo=demo), SystemClock()):
         is_well = is_well and finding.is_well
-        click.echo(f"{'ok   ' if finding.is_well else 'WRONG'}  {finding.what}: {finding.said}")
+        word = "WRONG" if not finding.is_well else "warn " if finding.is_warning else "ok   "
+        click.echo(f"{word}  {finding.what}: {finding.said}")
         if finding.advice:
             click.echo(f"       → {finding.advice}")
     if not is_well:

@@ -7,7 +7,10 @@ from escrow.db import Base, binary, identifier, seconds
 
 
 class Account(Base):
-    """One customer. States: pending (not confirmed yet), active, closing, closed."""
+    """One customer. States: pending (not confirmed yet), active, closing, closed.
+
+    `record` is the provider's reference of the customer, encrypted; only an approval changes it.
+    """
 
     __tablename__ = "account"
     __table_args__ = (
@@ -26,6 +29,7 @@ class Account(Base):
     closing_at: Mapped[int | None] = seconds(index=True)
     totp_changed_at: Mapped[int | None] = seconds()
     address_changed_at: Mapped[int | None] = seconds()
+    record: Mapped[bytes | None] = binary()
 
 
 class Address(Base):

@@ -1,6 +1,6 @@
 """Tables of admins: who they are, what they approved."""
 
-from sqlalchemy import Index, Integer, String
+from sqlalchemy import Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from escrow.db import Base, binary, identifier, seconds
@@ -24,12 +24,26 @@ class Admin(Base):
 
 
 class Approval(Base):
-    """One signature over one exact operation; verified by the custodian, trusted nowhere else."""
+    """One signature over one exact operation; verified by the custodian, trusted nowhere else.
+
+    `body` is encrypted: it may carry an address. `proposal` is the nonce in it. `executed_at` and
+    `refused` are a cache for people: whether it was executed stands in the ledger.
+    """
 
     __tablename__ = "approval"
-    __table_args__ = (Index("ix_approval_body_sha256", "body_sha256"),)
+    __table_args__ = (
+        Index("ix_approval_body_sha256", "body_sha256"),
+        Index("ix_approval_proposal", "proposal"),
+        Index(
+            "ix_approval_pending",
+            "id",
+            sqlite_where=text("executed_at IS NULL AND refused IS NULL"),
+            postgresql_where=text("executed_at IS NULL AND refused IS NULL"),
+        ),
+    )
 
     id: Mapped[str] = identifier(primary=True)
+    proposal: Mapped[str] = identifier()
     operation: Mapped[str] = mapped_column(String(64))
     target: Mapped[str] = mapped_column(String(128))
     body: Mapped[bytes] = binary()
@@ -39,3 +53,4 @@ class Approval(Base):
     expires: Mapped[int] = seconds()
     created_at: Mapped[int] = seconds()
     executed_at: Mapped[int | None] = seconds()
+    refused: Mapped[str | None] = mapped_column(String(40))

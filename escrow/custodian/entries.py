@@ -81,6 +81,12 @@ class Entries:
         """Return the entries of a recovery."""
         return self._all(LedgerEvent.recovery == recovery)
 
+    def newest(self, kind: str) -> Entry | None:
+        """Return the newest entry of a type, if there is one."""
+        query = select(LedgerEvent).where(LedgerEvent.type == kind, LedgerEvent.index.is_not(None))
+        found = self._db.scalars(query.order_by(LedgerEvent.index.desc()).limit(1)).first()
+        return None if found is None else self.one(found)
+
     def between(self, start: int, stop: int) -> list[Entry | None]:
         """Return the entries start … stop−1, None for an erased one; raises for a gap too."""
         query = (

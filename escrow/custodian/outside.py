@@ -159,6 +159,10 @@ class Outside:
         """Return the word of an id's last line, if it has one."""
         return self._words.get(identifier)
 
+    def identifiers(self, word: str) -> list[str]:
+        """Return the ids whose last line is this word."""
+        return sorted(name for name, last in self._words.items() if last == word)
+
     def stops(self, identifier: str) -> bool:
         """Tell whether a recovery's or deposit's last line forbids a release."""
         return self.last_line(identifier) in STOPPED

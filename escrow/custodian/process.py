@@ -2,15 +2,20 @@
 
 import signal
 import threading
+from collections.abc import Sequence
+from pathlib import Path
 
 from escrow import log, webkeyfile
 from escrow.clock import Clock, SystemClock
 from escrow.config import Settings
+from escrow.custodian import resume
 from escrow.custodian.keyring import open_keyring
 from escrow.custodian.keys import CustodianKeys
+from escrow.custodian.leader import Leader
 from escrow.custodian.outside import Outside
 from escrow.custodian.service import Custodian
 from escrow.db import Database
+from escrow.errors import ConfigurationError
 from escrow.hardening import lock_memory, no_core_dumps
 from escrow.mail.send import Sender
 from escrow.migrations.ready import require_ready
@@ -34,8 +39,16 @@ def make(settings: Settings, clock: Clock, accepted_step: int = 0) -> Custodian:
     )
 
 
-def run(settings: Settings, clock: Clock | None = None, accepted_step: int = 0) -> None:
-    """Run until SIGTERM or SIGINT; raises ConfigurationError."""
+def run(
+    settings: Settings,
+    clock: Clock | None = None,
+    accepted_step: int = 0,
+    approvals: Sequence[Path] = (),
+) -> None:
+    """Run until SIGTERM or SIGINT; raises ConfigurationError.
+
+    `approvals`: files of signed approvals, to go on with a restored backup.
+    """
     no_core_dumps()
     lock_memory()
     log.configure()
@@ -44,6 +57,23 @@ def run(settings: Settings, clock: Clock | None = None, accepted_step: int = 0) 
         signal.signal(number, lambda _number, _frame: stop.set())
     custodian = make(settings, clock or SystemClock(), accepted_step)
     try:
+        if approvals:
+            go_on_with_backup(custodian, approvals)
         custodian.run_forever(stop)
     finally:
         custodian.database.close()
+
+
+def go_on_with_backup(custodian: Custodian, paths: Sequence[Path]) -> bool:
+    """Accept a restored backup, as the files say, while nobody else leads.
+
+    Tells whether it was accepted now; False when it was before. Raises ConfigurationError.
+    """
+    try:
+        files = [path.read_bytes() for path in paths]
+    except OSError as error:
+        raise ConfigurationError(f"{error.filename} cannot be read: {error.strerror}") from None
+    with Leader(custodian.database, custodian.outside.directory) as leader:
+        if not leader.try_to_lead():
+            raise ConfigurationError("Another custodian runs on these files: stop it first.")
+        return resume.resume(custodian, files)

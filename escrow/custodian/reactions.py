@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import false, select, update
 from sqlalchemy.orm import Session
 
-from escrow.custodian import deposits, notices, release
+from escrow.custodian import approvals, deposits, notices, release
 from escrow.custodian.entries import Entries, Entry
 from escrow.custodian.letters import tell_about_recovery, tell_contacts, tell_customer
 from escrow.custodian.service import Custodian
@@ -70,6 +70,7 @@ REACTIONS: dict[str, Reaction] = {
     "recovery begun": release.intend,
     "release intended": release.fulfil,
     "release made": release.follow,
+    "admin approved": approvals.count,
 }
 
 

@@ -51,6 +51,7 @@ def check(custodian: Custodian, db: Session, row: Recovery) -> Permit:
     created = _only(of_deposit, "deposit created")
     manifest = checked_manifest(deposit, created.event.data["manifest_hash"])
     _check_owner(of_recovery, created, deposit)
+    _check_backup(entries, of_recovery)
     if any(e.event.type == "deposit destroyed" for e in of_deposit):
         raise Refusal("deposit destroyed")
     _check_outside(custodian, row)
@@ -83,6 +84,13 @@ def _check_owner(of_recovery: list[Entry], created: Entry, deposit: Deposit) -> 
     accounts = {opened.event.data["account"], opened.event.account, deposit.account}
     if accounts != {created.event.account}:
         raise Refusal("another account")
+
+
+def _check_backup(entries: Entries, of_recovery: list[Entry]) -> None:
+    """What ran when a backup was restored may have been stopped after it: it begins anew."""
+    accepted = entries.newest("backup accepted")
+    if accepted and _newest(of_recovery, "recovery opened").index < accepted.index:
+        raise Refusal("opened before the backup")
 
 
 def _check_outside(custodian: Custodian, row: Recovery) -> None:

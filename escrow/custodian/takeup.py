@@ -64,7 +64,8 @@ def take_up(database: Database, keys: CustodianKeys, outside: Outside) -> None:
     undone = check(database, keys, outside)
     if not undone.nodes_hold:
         _log.critical("nodes of the ledger's tree were damaged and are made anew")
-        rebuild_nodes(database, outside)
+        with database.transaction() as db:
+            rebuild_nodes(db, outside)
     if not undone.has_row and outside.size:
         with database.transaction() as db:
             store(db, keys, outside)
@@ -89,7 +90,7 @@ def check(database: Database, keys: CustodianKeys, outside: Outside) -> Undone:
     if outside.checkpoint.origin != keys.origin:
         raise OutsideDamaged(f"The files in {outside.directory} are of another ledger.")
     with database.reading() as db:
-        size = _size(db)
+        size = database_size(db)
         entries = Entries(db, keys)
         entries.check_whole(size)
         _check_checkpoint(db, keys, outside)
@@ -103,7 +104,8 @@ def check(database: Database, keys: CustodianKeys, outside: Outside) -> Undone:
     return Undone(behind, has_row, nodes_hold)
 
 
-def _size(db: Session) -> int:
+def database_size(db: Session) -> int:
+    """Return how many entries the database has."""
     query = select(func.count()).where(LedgerEvent.index.is_not(None))
     return int(db.execute(query).scalar_one())
 
@@ -160,13 +162,12 @@ def _nodes_hold(db: Session, outside: Outside) -> bool:
     return tree.Frontier.load(outside.size, node).root() == outside.frontier.root()
 
 
-def rebuild_nodes(database: Database, outside: Outside) -> None:
+def rebuild_nodes(db: Session, outside: Outside) -> None:
     """Make the stored nodes of the tree anew, from the leaves outside the database."""
     frontier = tree.Frontier()
-    with database.transaction() as db:
-        db.execute(delete(LedgerNode))
-        for start in range(0, outside.size, _CHUNK):
-            nodes: list[tuple[int, int, bytes]] = []
-            for leaf in outside.leaves(start, min(start + _CHUNK, outside.size)):
-                nodes += frontier.append(leaf)
-            db.execute(insert(LedgerNode), node_rows(nodes))
+    db.execute(delete(LedgerNode))
+    for start in range(0, outside.size, _CHUNK):
+        nodes: list[tuple[int, int, bytes]] = []
+        for leaf in outside.leaves(start, min(start + _CHUNK, outside.size)):
+            nodes += frontier.append(leaf)
+        db.execute(insert(LedgerNode), node_rows(nodes))

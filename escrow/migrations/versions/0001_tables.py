@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("closing_at", sa.BigInteger(), nullable=True),
         sa.Column("totp_changed_at", sa.BigInteger(), nullable=True),
         sa.Column("address_changed_at", sa.BigInteger(), nullable=True),
+        sa.Column("record", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_account"),
     )
     op.create_index("ix_account_closing_at", "account", ["closing_at"])
@@ -64,6 +65,7 @@ def upgrade() -> None:
     op.create_table(
         "approval",
         sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("proposal", sa.String(length=32), nullable=False),
         sa.Column("operation", sa.String(length=64), nullable=False),
         sa.Column("target", sa.String(length=128), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
@@ -73,9 +75,18 @@ def upgrade() -> None:
         sa.Column("expires", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("executed_at", sa.BigInteger(), nullable=True),
+        sa.Column("refused", sa.String(length=40), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_approval"),
     )
     op.create_index("ix_approval_body_sha256", "approval", ["body_sha256"])
+    op.create_index(
+        "ix_approval_pending",
+        "approval",
+        ["id"],
+        sqlite_where=sa.text("executed_at IS NULL AND refused IS NULL"),
+        postgresql_where=sa.text("executed_at IS NULL AND refused IS NULL"),
+    )
+    op.create_index("ix_approval_proposal", "approval", ["proposal"])
     op.create_table(
         "checkpoint",
         sa.Column("size", sa.BigInteger(), nullable=False),

@@ -1,0 +1,242 @@
+"""The verbs of `escrow admin` that sign: freeze, propose, approve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from escrow.i18n import N_
+from escrow_cli.context import Cli
+from escrow_cli.errors import NotNow, Refused, Usage
+from escrow_cli.operating import (
+    DAYS,
+    KEY,
+    OUT,
+    REASON,
+    load,
+    opened,
+    settings_of_host,
+    verb,
+    write,
+)
+
+if TYPE_CHECKING:
+    from escrow.admin.operations import Proposal
+    from escrow.config import Settings
+    from escrow.context import Web
+    from escrow.operators import OperatorKey
+
+_DAY_SECONDS = 86400
+_OPERATIONS = (
+    "freeze",
+    "unfreeze",
+    "close-deposit",
+    "close-account",
+    "move-account",
+    "set-address",
+    "accept-backup",
+)
+
+
+@verb(
+    "freeze",
+    N_("Put a recovery on hold; one operator is enough."),
+    click.argument("recovery", metavar="RECOVERY"),
+    REASON,
+    KEY,
+)
+def freeze(cli: Cli, recovery: str, reason: str, key: Path) -> None:
+    signer = load(key)
+    with opened(cli) as web:
+        proposal = _proposal(cli, "freeze", recovery, 1, reason=reason)
+        _submit(cli, web, proposal, signer)
+    cli.terminal.say(cli.t.gettext("The custodian puts the recovery on hold within seconds."))
+
+
+@verb(
+    "propose",
+    N_("Propose what takes two operators, and sign it as the first."),
+    click.argument("operation", type=click.Choice(_OPERATIONS)),
+    click.argument("target", required=False),
+    REASON,
+    click.option("--from", "from_", default="", help=N_("move-account: the present record.")),
+    click.option("--to", default="", help=N_("move-account: the new record.")),
+    click.option("--address", default="", help=N_("set-address: the new mail address.")),
+    DAYS,
+    OUT,
+    KEY,
+)
+def propose(
+    cli: Cli,
+    operation: str,
+    target: str | None,
+    reason: str,
+    days: int,
+    out: Path | None,
+    key: Path,
+    **given: str,
+) -> None:
+    signer = load(key)
+    if operation == "accept-backup":
+        _propose_backup(cli, reason, days, _needed(out, "--out"), signer)
+        return
+    named = _needed(target, "TARGET")
+    more: dict[str, Any] = {}
+    if operation == "move-account":
+        more = {"from": given["from_"], "to": _needed(given["to"], "--to")}
+    if operation == "set-address":
+        more = {"address": _needed(given["address"], "--address")}
+    with opened(cli) as web:
+        proposal = _proposal(cli, operation, named, days, reason=reason, **more)
+        approval = _submit(cli, web, proposal, signer)
+    if proposal.rule.needed > 1:
+        cli.terminal.say(
+            cli.t.gettext("Another operator approves it: escrow admin approve {id}", id=approval)
+        )
+
+
+def _needed(value: Any, name: str) -> Any:
+    if not value:
+        raise Usage(N_("{name} is missing."), name=name)
+    return value
+
+
+def _proposal(cli: Cli, operation: str, target: str, days: int, **contents: Any) -> Proposal:
+    import secrets
+
+    from escrow.admin.operations import Proposal, write_body
+
+    body = write_body(operation, {"nonce": secrets.token_hex(16), **contents})
+    proposal = Proposal(operation, target, body, cli.now() + days * _DAY_SECONDS)
+    proposal.contents()
+    return proposal
+
+
+def _submit(cli: Cli, web: Web, proposal: Proposal, signer: OperatorKey) -> str:
+    from escrow.admin import flow
+    from escrow.admin.signedfile import SignedApproval
+
+    signed = SignedApproval.make(proposal, signer)
+    with web.database.transaction() as db:
+        row, _ = flow.submit(db, web, proposal, signed.credential, signed.signature)
+    cli.terminal.answer(row.id)
+    cli.terminal.document(
+        {"approval": row.id, "proposal": row.proposal, "expires": proposal.expires}
+    )
+    return row.id
+
+
+def _state_of_backup(cli: Cli) -> tuple[str, int, bytes, int]:
+    """Read (origin, size, root) outside the database, and how many entries the database has."""
+    from escrow.custodian.outside import Outside
+    from escrow.custodian.takeup import database_size
+
+    with opened(cli) as web, web.database.reading() as db:
+        checkpoint = Outside(web.settings.outside_dir).checkpoint
+        return checkpoint.origin, checkpoint.size, checkpoint.root, database_size(db)
+
+
+def _propose_backup(cli: Cli, reason: str, days: int, out: Path, signer: OperatorKey) -> None:
+    from escrow.admin.signedfile import SignedApproval
+
+    origin, size, root, entries = _state_of_backup(cli)
+    if entries >= size:
+        raise NotNow(
+            N_("The database is not behind the files outside it: there is nothing to accept."),
+            reason="not_behind",
+        )
+    contents = {"reason": reason, "size": size, "root": root, "entries": entries}
+    proposal = _proposal(cli, "accept-backup", origin, days, **contents)
+    write(out, SignedApproval.make(proposal, signer).data)
+    _say_backup_file(cli, out)
+
+
+def _say_backup_file(cli: Cli, out: Path) -> None:
+    cli.terminal.answer(str(out))
+    cli.terminal.document({"file": str(out)})
+    cli.terminal.say(
+        cli.t.gettext("With the files of two operators: escrow server custodian --resume FILE FILE")
+    )
+
+
+@verb(
+    "approve",
+    N_("Approve what another operator has proposed, after you have read it."),
+    click.argument("identifier", metavar="ID|FILE"),
+    OUT,
+    KEY,
+)
+def approve(cli: Cli, identifier: str, out: Path | None, key: Path) -> None:
+    from escrow.admin.signedfile import SignedApproval
+
+    signer = load(key)
+    if Path(identifier).is_file():
+        first = SignedApproval.parse(Path(identifier).read_bytes())
+        target = _needed(out, "--out")
+        _check_backup(cli, first.proposal)
+        _read_and_confirm(cli, [first], settings_of_host(), signer)
+        write(target, SignedApproval.make(first.proposal, signer).data)
+        _say_backup_file(cli, target)
+        return
+    with opened(cli) as web:
+        signed = _stored(web, identifier)
+        _read_and_confirm(cli, signed, web.settings, signer)
+        _submit(cli, web, signed[0].proposal, signer)
+
+
+def _stored(web: Web, identifier: str) -> list[Any]:
+    from escrow.admin import flow, views
+    from escrow.admin.signedfile import SignedApproval
+
+    with web.database.reading() as db:
+        return [
+            SignedApproval(flow.proposal_of(web.keys, row), row.credential, row.signature)
+            for row in views.approvals_of(db, identifier)
+        ]
+
+
+def _check_backup(cli: Cli, proposal: Proposal) -> None:
+    """Refuse a file that names another state than the one on this host."""
+    found = proposal.contents()
+    said = (proposal.target, found.get("size"), found.get("root"), found.get("entries"))
+    if proposal.operation != "accept-backup" or said != _state_of_backup(cli):
+        raise Refused(
+            N_("The file does not name the state of this host's database and files."),
+            N_("Propose it again with `escrow admin propose accept-backup`."),
+            reason="another_state",
+        )
+
+
+def _read_and_confirm(cli: Cli, signed: list[Any], settings: Settings, signer: OperatorKey) -> None:
+    """Show exactly what is signed, and ask; refuses what this key has signed already."""
+    from escrow.admin.operations import shown
+    from escrow.protocol.errors import BadSignature
+    from escrow.protocol.request import verify_approval
+
+    keys = {operator.credential: operator.public_key for operator in settings.operators}
+    proposal = signed[0].proposal
+    for found in signed:
+        key = keys.get(found.credential, bytes(32))
+        try:
+            verify_approval(found.proposal.signed(), found.signature, key)
+        except BadSignature:
+            raise Refused(
+                N_("What was proposed is not signed by an operator. It may have been changed."),
+                N_("Nothing was signed. Ask who proposed it."),
+                reason="wrong_signature",
+            ) from None
+        if found.credential == signer.operator.credential or key == signer.operator.public_key:
+            raise NotNow(
+                N_("You have signed this yourself. It takes another operator."),
+                reason="own_proposal",
+            )
+    t, say = cli.t, cli.terminal.say
+    say(t.gettext("Operation: {operation}", operation=proposal.operation))
+    say(t.gettext("Target: {target}", target=proposal.target))
+    say(t.gettext("Content, exactly: {content}", content=shown(proposal)))
+    say(t.gettext("Signed by: {who}", who=", ".join(found.credential for found in signed)))
+    say(t.gettext("It expires on {when}.", when=t.datetime(proposal.expires)))
+    if not cli.terminal.confirm(t.gettext("Do you approve this?"), "ESCROW_CONFIRM"):
+        raise NotNow(N_("Nothing was signed."), reason="not_confirmed")

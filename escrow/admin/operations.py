@@ -1,0 +1,120 @@
+"""What operators may approve: one line an operation, and the exact content that is signed.
+
+The content (`body`) is a JSON document in the one serialisation. Its `nonce` is fresh for every
+proposal, so that the same wish a year later is another body, and so that its hash, which stands in
+the ledger, says nothing about what is in it. Source: PROTOCOL.md sections 10 to 13.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from escrow.protocol.encoding import (
+    HASH,
+    ID,
+    INTEGER,
+    Shape,
+    dump_json,
+    is_identifier,
+    pae_hash,
+    raw_id,
+    read_document,
+    sha256,
+    text,
+    write_document,
+)
+from escrow.protocol.errors import Malformed
+from escrow.protocol.request import Approval
+
+MAX_BODY_LENGTH_BYTES = 2048
+MAX_LIFETIME_SECONDS = 7 * 86400
+ACCEPT_BACKUP = "accept-backup"
+_REASON = text(200, 1)
+_RECORD = text(128)
+_ADDRESS = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[A-Za-z0-9.-]{1,189}\Z")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """`needed` different operators; `subject` names what the target is an identifier of."""
+
+    name: str
+    needed: int
+    subject: str
+    fields: Shape
+
+
+def _operation(name: str, needed: int, subject: str, **fields: Any) -> tuple[str, Operation]:
+    shape = Shape(nonce=ID, reason=_REASON, **fields)
+    return name, Operation(name, needed, subject, shape)
+
+
+OPERATIONS = dict(
+    (
+        _operation("freeze", 1, "recovery"),
+        _operation("unfreeze", 2, "recovery"),
+        _operation("close-deposit", 2, "deposit"),
+        _operation("close-account", 2, "account"),
+        _operation("move-account", 2, "account", **{"from": _RECORD, "to": _RECORD}),
+        _operation("set-address", 2, "account", address=text(254, 3)),
+        # Given to the custodian on the host, never through the database that it is about.
+        _operation(ACCEPT_BACKUP, 2, "origin", size=INTEGER, root=HASH, entries=INTEGER),
+    )
+)
+BY_API = tuple(name for name in OPERATIONS if name != ACCEPT_BACKUP)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """An operation on a target with its exact content, as it is signed."""
+
+    operation: str
+    target: str
+    body: bytes
+    expires: int
+
+    @property
+    def rule(self) -> Operation:
+        """The operation's line in the table; raises Malformed for an unknown one."""
+        found = OPERATIONS.get(self.operation)
+        if found is None:
+            raise Malformed("approval", "operation", "no such operation")
+        return found
+
+    @property
+    def body_sha256(self) -> bytes:
+        """What the signature and the ledger name."""
+        return sha256(self.body)
+
+    def contents(self) -> dict[str, Any]:
+        """Read and check target and body; raises Malformed("approval")."""
+        rule = self.rule
+        if rule.subject != "origin" and not is_identifier(self.target):
+            raise Malformed("approval", "target", "32 lower-case hex characters are needed")
+        if not 1 <= len(self.target) <= 128:
+            raise Malformed("approval", "target", "text of 1 to 128 characters is needed")
+        found = read_document(self.body, rule.fields, "approval", MAX_BODY_LENGTH_BYTES)
+        if "address" in found and not _ADDRESS.match(found["address"]):
+            raise Malformed("approval", "address", "a mail address is needed")
+        if any(not part.isprintable() for part in found.values() if isinstance(part, str)):
+            raise Malformed("approval", reason="a character that cannot be shown")
+        return found
+
+    def signed(self) -> Approval:
+        """What an operator signs."""
+        return Approval(self.operation, self.target, self.body_sha256, self.expires)
+
+
+def write_body(operation: str, contents: dict[str, Any]) -> bytes:
+    """Write a body in the one serialisation."""
+    return write_document(contents, OPERATIONS[operation].fields)
+
+
+def approval_id(credential: str, nonce: str) -> str:
+    """Return the identifier of one credential's approval of one proposal, and of its event."""
+    return pae_hash("escrow/v1/approval/id", credential, raw_id(nonce))[:16].hex()
+
+
+def shown(proposal: Proposal) -> str:
+    """Write the body for people, as it is signed."""
+    return dump_json(proposal.rule.fields.write(proposal.contents())).decode()

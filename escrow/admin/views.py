@@ -1,0 +1,216 @@
+"""What operators see on the host: lists in pages, one thing in detail, a customer's export.
+
+Addresses are masked, labels and secrets are not shown. Every list is read in the order of an index
+that serves it, `after` the last identifier of the page before.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from escrow.account import addresses
+from escrow.account.models import Account
+from escrow.admin.flow import proposal_of
+from escrow.admin.models import Approval
+from escrow.context import Web
+from escrow.deposit import custodies
+from escrow.deposit.models import CustodyRow, Deposit
+from escrow.errors import NotFound
+from escrow.ledger import read
+from escrow.ledger.append import append
+from escrow.ledger.models import LedgerEvent
+from escrow.protocol.encoding import b64url, dump_json
+from escrow.recovery.flow import times_of
+from escrow.recovery.models import Recovery
+from escrow.webkeys import ForgedRow
+
+PAGE = 50
+EXPORT_FORMAT = "escrow/v1/export"
+Line = dict[str, Any]
+
+
+def masked(address: str) -> str:
+    """Show of an address what tells two of them apart: m…@example.org."""
+    name, _, host = address.rpartition("@")
+    return f"{name[:1]}…@{host}"
+
+
+def _customer(db: Session, web: Web, account: str) -> list[str]:
+    rows = addresses.rows_of(db, account)
+    return [masked(addresses.text_of(web.keys, row)) for row in rows if row.verified_at]
+
+
+def recoveries(db: Session, web: Web, after: str, limit: int) -> tuple[list[Line], str | None]:
+    """List the recoveries under way; returns (lines, what the next page is after)."""
+    query = select(Recovery).where(Recovery.ended_at.is_(None), Recovery.deposit > after)
+    rows = db.scalars(query.order_by(Recovery.deposit).limit(limit)).all()
+    lines = [_recovery(db, web, row) for row in rows]
+    return lines, _next(lines, limit, "deposit")
+
+
+def _recovery(db: Session, web: Web, row: Recovery) -> Line:
+    times = times_of(row)
+    return {
+        "recovery": row.id,
+        "deposit": row.deposit,
+        "account": row.account,
+        "customer": _customer(db, web, row.account),
+        "state": row.state,
+        "proof": row.proof,
+        "opened_at": row.opened_at,
+        "ready_at": times.ready_at,
+        "expires_at": times.expires_at,
+    }
+
+
+def deposits(db: Session, web: Web, after: str, limit: int) -> tuple[list[Line], str | None]:
+    """List all deposits; returns (lines, what the next page is after)."""
+    query = select(Deposit).where(Deposit.id > after).order_by(Deposit.id).limit(limit)
+    lines = [_deposit(db, web, row) for row in db.scalars(query)]
+    return lines, _next(lines, limit, "deposit")
+
+
+def _deposit(db: Session, web: Web, row: Deposit) -> Line:
+    return {
+        "deposit": row.id,
+        "account": row.account,
+        "customer": _customer(db, web, row.account),
+        "kind": row.kind,
+        "state": row.state,
+        "created_at": row.created_at,
+        "closing_at": row.closing_at,
+    }
+
+
+def approvals(db: Session, web: Web, after: str, limit: int) -> tuple[list[Line], str | None]:
+    """List the approvals that wait for more; returns (lines, what the next page is after)."""
+    query = select(Approval).where(
+        Approval.executed_at.is_(None), Approval.refused.is_(None), Approval.id > after
+    )
+    rows = db.scalars(query.order_by(Approval.id).limit(limit))
+    lines = [_approval(web, row) for row in rows]
+    return lines, _next(lines, limit, "approval")
+
+
+def _approval(web: Web, row: Approval) -> Line:
+    try:
+        contents = proposal_of(web.keys, row).contents()
+    except (ForgedRow, ValueError):
+        contents = {"reason": "?"}
+    if "address" in contents:
+        contents = {**contents, "address": masked(contents["address"])}
+    return {
+        "approval": row.id,
+        "proposal": row.proposal,
+        "operation": row.operation,
+        "target": row.target,
+        "contents": contents,
+        "signed_by": row.credential,
+        "expires": row.expires,
+        "executed_at": row.executed_at,
+        "refused": row.refused,
+    }
+
+
+def _next(lines: Sequence[Line], limit: int, name: str) -> str | None:
+    return str(lines[-1][name]) if len(lines) == limit else None
+
+
+LISTS = {"recoveries": recoveries, "deposits": deposits, "approvals": approvals}
+
+
+def show(db: Session, web: Web, identifier: str) -> Line:
+    """Show one recovery, deposit, account, or a proposal with its approvals; raises NotFound."""
+    if (recovery := db.get(Recovery, identifier)) is not None:
+        return _recovery(db, web, recovery)
+    if (deposit := db.get(Deposit, identifier)) is not None:
+        lines = [_custody(row) for row in custodies.custodies_of(db, deposit.id)]
+        return {**_deposit(db, web, deposit), "custodies": lines}
+    if (account := db.get(Account, identifier)) is not None:
+        owned = select(Deposit).where(Deposit.account == account.id).limit(200)
+        return {
+            "account": account.id,
+            "customer": _customer(db, web, account.id),
+            "state": account.state,
+            "created_at": account.created_at,
+            "closing_at": account.closing_at,
+            "deposits": [row.id for row in db.scalars(owned)],
+        }
+    found = [_approval(web, row) for row in approvals_of(db, identifier)]
+    return {"proposal": found[0]["proposal"], "approvals": found}
+
+
+def _custody(row: CustodyRow) -> Line:
+    return {
+        "custody": row.id,
+        "role": row.role,
+        "state": row.state,
+        "last_share_at": row.last_share_at,
+        "last_check_at": row.last_check_at,
+    }
+
+
+def approvals_of(db: Session, identifier: str) -> list[Approval]:
+    """Return the approvals of a proposal, by its identifier or by that of one of them: NotFound."""
+    one = db.get(Approval, identifier)
+    query = select(Approval).where(Approval.proposal == (one.proposal if one else identifier))
+    found = list(db.scalars(query.order_by(Approval.created_at, Approval.id).limit(20)))
+    if not found:
+        raise NotFound
+    return found
+
+
+def export(db: Session, web: Web, account: str) -> bytes:
+    """Write a customer's custody record, and say `admin exported` in the same transaction.
+
+    Everything in it can be checked without us: each entry of the ledger with nonce and proof of
+    inclusion, each deposit's manifest with its owner's signature. Raises NotFound, Unavailable.
+    """
+    row = db.get(Account, account)
+    if row is None:
+        raise NotFound
+    owned = list(db.scalars(select(Deposit).where(Deposit.account == account)))
+    document = {
+        "format": EXPORT_FORMAT,
+        "account": account,
+        "state": row.state,
+        "exported_at": web.clock.now(),
+        "ledger_vkey": read.current_keys(db).ledger_vkey,
+        "checkpoint": read.needed_checkpoint(db).note,
+        "deposits": [_exported(db, deposit) for deposit in owned],
+        "entries": _entries(db, account),
+    }
+    data = dump_json(document) + b"\n"
+    said = {"what": "custody record", "body_sha256": hashlib.sha256(data).digest()}
+    append(db, web.author, "admin exported", said, account=account)
+    return data
+
+
+def _exported(db: Session, row: Deposit) -> Line:
+    return {
+        "deposit": row.id,
+        "state": row.state,
+        "manifest": b64url(row.manifest),
+        "manifest_signature": b64url(row.manifest_signature),
+        "custodies": [_custody(line) for line in custodies.custodies_of(db, row.id)],
+    }
+
+
+def _entries(db: Session, account: str) -> list[Line]:
+    newest = read.needed_checkpoint(db)
+    query = (
+        select(LedgerEvent)
+        .where(
+            LedgerEvent.account == account,
+            LedgerEvent.index < newest.size,
+            LedgerEvent.body.is_not(None),
+        )
+        .order_by(LedgerEvent.index)
+    )
+    return [
+        {**read.entry_document(row), "proof": read.inclusion(db, row.index or 0)}
+        for row in db.scalars(query)
+    ]
