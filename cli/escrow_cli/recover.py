@@ -16,6 +16,7 @@ from escrow_cli import signin
 from escrow_cli.context import Cli, verb
 from escrow_cli.errors import NotNow, Usage
 
+OUTPUT = "ESCROW_OUTPUT"
 _OPTIONS = (
     click.option("--address", help=N_("Your mail address.")),
     click.option("--deposit", metavar="DEPOSIT", help=N_("Which one: number, or name.")),
@@ -33,6 +34,11 @@ _OPTIONS = (
     ),
     click.option("--no-newline", is_flag=True, help=N_("With --print: without the newline.")),
     click.option("--output", metavar="FILE", help=N_("Write the key to FILE.")),
+    click.option(
+        "--replace-with",
+        metavar="FILE",
+        help=N_("Then make a new deposit in its place, of the new key in FILE."),
+    ),
 )
 
 
@@ -47,12 +53,13 @@ def recover(
     to_stdout: bool,
     no_newline: bool,
     output: str | None,
+    replace_with: str | None,
 ) -> None:
     if to_stdout and (cli.terminal.json_output or output):
         raise Usage(N_("--print goes with neither --json nor --output."))
     if output and Path(output).exists():
         raise Usage(N_("{path} exists already."), reason="file_exists", path=output)
-    from escrow_cli import collecting, opening, piece, received
+    from escrow_cli import collecting, opening, piece, received, replace
 
     own = piece.of_options(cli, kit, role="customer") if kit else None
     mail = signin.mail_session(cli, signin.ask_address(cli, address))
@@ -65,8 +72,25 @@ def recover(
     secret, key = collecting.collect(cli, target, running["recovery"], own, contacts)
     _deliver(cli, secret, to_stdout=to_stdout, newline=not no_newline, output=output)
     _complete(cli, target, running["recovery"], key)
+    is_asked = not (to_stdout or output or cli.terminal.json_output)
+    is_asked = is_asked and not cli.terminal.has_answer(OUTPUT)
+    recovery, number = running["recovery"], target.manifest.deposit
+    if replace.after_recovery(cli, target, key, replace_with, recovery=recovery, is_asked=is_asked):
+        return
+    cli.terminal.say(
+        cli.t.gettext(
+            "Now make a new deposit in its place (`escrow replace --deposit {deposit}`) and change "
+            "the backup's password.",
+            deposit=number,
+        )
+    )
     cli.terminal.document(
-        {"deposit": target.manifest.deposit, "recovery": running["recovery"], "output": output}
+        {
+            "deposit": number,
+            "recovery": recovery,
+            "output": output,
+            "replace": f"escrow replace --deposit {number}",
+        }
     )
 
 
@@ -123,7 +147,7 @@ def _deliver(
     if output is None:
         output = cli.terminal.ask(
             cli.t.gettext("Your key is back. Write it to which file (empty: show it here)"),
-            "ESCROW_OUTPUT",
+            OUTPUT,
         )
     if output:
         save(Path(output), secret)
@@ -145,11 +169,3 @@ def _complete(cli: Cli, target: Any, recovery: str, key: Any) -> None:
         cli.client.post(f"recoveries/{recovery}/complete", body, repeat=True)
     except ClientError as error:
         cli.terminal.warn(error.sentences(cli.t)[0])
-        return
-    cli.terminal.say(
-        cli.t.gettext(
-            "Now make a new deposit in its place (`escrow enrol --replaces {deposit}`) and change "
-            "the backup's password.",
-            deposit=manifest.deposit,
-        )
-    )
