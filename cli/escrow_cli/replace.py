@@ -6,7 +6,8 @@ signature lets the old deposit end as soon as the new one is complete, else that
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 KEEP_CONTACTS = "ESCROW_KEEP_CONTACTS"
 REPLACE = "ESCROW_REPLACE"
+T = TypeVar("T")
 _DAY_SECONDS = 86400
 _STAYING = {"invited", "held", "lost"}  # who lost a card gets a new one
 
@@ -141,18 +143,21 @@ def _contacts(cli: Cli, target: Target, given: dict[str, Any]) -> tuple[tuple[st
         if line["role"] == "contact" and line["state"] in _STAYING
     )
     if not before:
-        return people.ask(cli)
+        return _or_none(lambda: people.ask(cli)) or ()
     shown = ", ".join(f"{name} <{address}>" for name, address in before)
     cli.terminal.say(cli.t.gettext("Contacts as before: {contacts}", contacts=shown))
-    return before if _is_kept(cli) else people.ask(cli)
+    question = cli.t.gettext("Keep these contacts?")
+    kept = _or_none(lambda: cli.terminal.confirm(question, KEEP_CONTACTS))
+    return people.ask(cli) if kept is False else before
 
 
-def _is_kept(cli: Cli) -> bool:
+def _or_none(ask: Callable[[], T]) -> T | None:
+    """Ask, where there is somebody to ask: what a script does not name stays as it is."""
     try:
-        return cli.terminal.confirm(cli.t.gettext("Keep these contacts?"), KEEP_CONTACTS)
+        return ask()
     except Usage as error:
-        if error.reason == "no_terminal":  # a script: what it does not name stays
-            return True
+        if error.reason == "no_terminal":
+            return None
         raise
 
 
