@@ -67,11 +67,11 @@ def _pieces(sheet: Sheet, report: Report, verdict: Verdict) -> None:
     for one in verdict.custodians:
         sheet.font(look.body, bold=True)
         name = _name(t, report, one)
-        sheet.cell(CONTENT_WIDTH * 0.36, look.body * 0.5, "")
+        sheet.cell(CONTENT_WIDTH * 0.28, look.body * 0.5, "")
         sheet.set_x(MARGIN)
-        sheet.line_of(name, CONTENT_WIDTH * 0.36 - 3)
+        sheet.line_of(name, CONTENT_WIDTH * 0.28 - 3)
         sheet.font(look.body, bold=one.at is None)
-        sheet.paragraph(state_of(t, one), MARGIN + CONTENT_WIDTH * 0.36, CONTENT_WIDTH * 0.64)
+        sheet.paragraph(state_of(t, one), MARGIN + CONTENT_WIDTH * 0.28, CONTENT_WIDTH * 0.72)
     missing = [one for one in verdict.custodians if one.at is None]
     if missing:
         sheet.font(look.body)
