@@ -187,7 +187,7 @@ ALTERED: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
 }
 
 
-@pytest.mark.parametrize("what", ALTERED)
+@pytest.mark.parametrize("what", ALTERED, ids=lambda name: name.replace(" ", "-"))
 def test_an_altered_report_is_refused_with_the_reason(
     drilled: Enrolled, tmp_path: Path, what: str
 ) -> None:

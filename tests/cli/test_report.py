@@ -213,7 +213,7 @@ INVENTED: dict[str, tuple[str, Tell]] = {
 }
 
 
-@pytest.mark.parametrize("what", INVENTED)
+@pytest.mark.parametrize("what", INVENTED, ids=lambda name: name.replace(" ", "-"))
 def test_what_a_hostile_service_writes_into_its_ledger_is_refused(story: Story, what: str) -> None:
     code, tell = INVENTED[what]
     tell(story)

@@ -51,7 +51,7 @@ def by_token(world: World, link: str, deposit: str | None = None) -> Any:
     return world.http().post(f"/deposits/{deposit or named}/reopen", {"token": token})
 
 
-@pytest.mark.parametrize("way", ["session", "customer's mail", "contact", "contact's mail"])
+@pytest.mark.parametrize("way", ["session", "customers-mail", "contact", "contacts-mail"])
 def test_a_closing_is_undone_by_one_button(
     world: World, customer: Customer, enrolled: tuple[Deposited, Contact], way: str
 ) -> None:

@@ -123,12 +123,12 @@ def test_people_are_asked_at_most_five_times_an_hour(
     assert drilled(customer, made, dummy).code == "rate_limited"
 
 
-@pytest.mark.parametrize("lie", ["another account", "not completed", "forged", "real", "old"])
+@pytest.mark.parametrize("lie", ["another-account", "not-completed", "forged", "real", "old"])
 def test_the_custodian_proves_nothing_on_the_web_tiers_word(
     world: World, customer: Customer, enrolled: tuple[Deposited, Contact], lie: str
 ) -> None:
     made, contact = enrolled
-    if lie == "another account":
+    if lie == "another-account":
         dummy = completed(world, world.customer())
     elif lie == "real":
         dummy = made

@@ -186,7 +186,7 @@ def test_a_signed_replacement_waits_for_a_recovery_of_the_old_one_to_end(
     assert state(customer, old) == "closed"
 
 
-@pytest.mark.parametrize("trouble", ["closing", "lost", "declined", "share gone"])
+@pytest.mark.parametrize("trouble", ["closing", "lost", "declined", "share-gone"])
 def test_a_replacement_that_fails_leaves_the_old_one(
     world: World, customer: Customer, trouble: str
 ) -> None:
@@ -195,14 +195,14 @@ def test_a_replacement_that_fails_leaves_the_old_one(
     assert state(customer, old) == "closing"
     if trouble == "closing":
         customer.http.post(f"/deposits/{new.deposit}/close", {"reason": "mistake"}).ok()
-    elif trouble == "share gone":
+    elif trouble == "share-gone":
         with world.database.transaction() as db:
             db.query(Blob).filter(Blob.deposit == new.deposit, Blob.kind != "envelope").delete()
     else:
         verb = "lost" if trouble == "lost" else "decline"
         contact.http.post(f"/custodies/{contact.custody}/{verb}").ok()
     world.run()
-    if trouble != "share gone":
+    if trouble != "share-gone":
         assert state(customer, old) == "complete"  # at once, not only at the end of 30 days
     world.wait(31 * DAY)
     assert state(customer, old) == "complete"
@@ -301,16 +301,16 @@ def test_a_foreign_deposit_is_not_replaced(world: World, customer: Customer) -> 
     assert (answer.status, answer.json["field"]) == (400, "manifest.replaces")
 
 
-@pytest.mark.parametrize("what", ["another account", "a drill"])
+@pytest.mark.parametrize("what", ["another-account", "a-drill"])
 def test_the_custodian_counts_no_replacement_that_a_taken_over_web_tier_lets_in(
     world: World, customer: Customer, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from escrow.deposit import enrol
 
-    owner = world.customer() if what == "another account" else customer
+    owner = world.customer() if what == "another-account" else customer
     old, _ = world.enrol(owner)
     monkeypatch.setattr(enrol, "_check_replaces", lambda *_, **__: None)
-    changes = {"kind": "drill"} if what == "a drill" else {}
+    changes = {"kind": "drill"} if what == "a-drill" else {}
     new, _ = completed_with(world, customer, old, **changes)
     sign_anyway(world, old, new)
     world.wait(120)
