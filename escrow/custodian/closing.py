@@ -70,7 +70,7 @@ def destroy(custodian: Custodian) -> int:
 
 def _finish(custodian: Custodian, db: Session, row: Deposit) -> bool:
     """Carry a closing out when its time by the ledger has come; tells whether anything was done."""
-    from escrow.custodian.replacing import is_covered
+    from escrow.custodian.replacing import is_covered  # late: it decides by what stands here
 
     entries = Entries(db, custodian.keys).of_deposit(row.id)
     closing = scheduled(entries)

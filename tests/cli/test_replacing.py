@@ -11,7 +11,9 @@ import pytest
 from escrow.protocol.kit import Kit
 from tests.cli.conftest import SECRET, Enrol, Enrolled
 from tests.cli.desk import Answered, Desk
+from tests.cli.person import Person
 from tests.cli.service import DAY_SECONDS
+from tests.cli.test_more_ways_back import answers
 
 NEW = b"another secret altogether"
 WAIT_SECONDS = 3 * DAY_SECONDS + 60
@@ -164,3 +166,34 @@ def test_a_replacement_that_fails_does_not_make_the_recovery_fail(enrol: Enrol) 
     assert answered.status == 0, answered.stderr
     assert "nowhere cannot be read" in answered.stderr
     assert json.loads(answered.stdout)["replace"].startswith("escrow replace")
+
+
+def test_at_the_terminal_a_recovery_offers_the_new_deposit_at_once(
+    enrol: Enrol, tmp_path: Path
+) -> None:
+    made = enrol("--no-contact")
+    made.open()
+    made.service.pass_time(WAIT_SECONDS)
+    assert made.mira.customer is not None
+    mira = Person(tmp_path / "desk", made.service.clock.path, made.service.url)
+    process = mira.start("recover", "--deposit", made.deposit, "--kit", made.kit)
+
+    def digits() -> str:
+        [kit] = mira.home.glob("escrow-kit-*.json")
+        return Kit.parse(kit.read_bytes()).manifest.code()[-4:]
+
+    process.answers = [
+        ("Write it to which file", "got"),
+        ("new deposit in its place now", "y"),
+        ("Contact, like Anna", ""),
+        ("keep safe (not shown)", NEW.decode()),
+        ("Once more", NEW.decode()),
+        ("last four digits", digits),
+        *answers(made.service, made.mira.customer),
+    ]
+    ended = process.finish()
+    assert ended.status == 0, ended.stderr
+    assert (mira.home / "got").read_bytes() == SECRET
+    made.service.settle()
+    made.service.pass_time(120)
+    assert made.deposit not in states(made.mira)
