@@ -17,6 +17,7 @@ from escrow.config import Settings
 from escrow.context import Web, web
 from escrow.db import Database
 from escrow.deposit import api as deposit
+from escrow.deposit import closing_api
 from escrow.ledger import api as ledger
 from escrow.mail import demo
 from escrow.recovery import api as recovery
@@ -97,6 +98,7 @@ def _register_routes(app: EscrowApp, settings: Settings) -> None:
         login.blueprint,
         account.blueprint,
         deposit.blueprint,
+        closing_api.blueprint,
         recovery.blueprint,
         admin.blueprint,
         ledger.blueprint,

@@ -45,12 +45,45 @@ def close(cli: Cli, deposit: str, address: str | None, reason: str) -> None:
     cli.terminal.document({"deposit": line["deposit"], "until": answer["until"]})
 
 
-@verb("reopen", N_("Undo a close."), *_OPTIONS)
-def reopen(cli: Cli, deposit: str, address: str | None) -> None:
-    line = _find(cli, deposit, address)
-    cli.client.post(f"deposits/{line['deposit']}/reopen", {}, repeat=True)
-    cli.terminal.say(cli.t.gettext("“{label}” stays.", label=line["label"]))
-    cli.terminal.document({"deposit": line["deposit"], "state": "reopened"})
+@verb(
+    "reopen",
+    N_("Undo a close, as the customer or, once, as a contact."),
+    click.option("--deposit", metavar="DEPOSIT", help=N_("Number, or name.")),
+    click.option("--address", help=N_("Your mail address.")),
+    click.option("--card", metavar="FILE", help=N_("As a contact: your card file.")),
+)
+def reopen(cli: Cli, deposit: str | None, address: str | None, card: str | None) -> None:
+    if card is not None:
+        number, label = _of_card(cli, card)
+    elif deposit is not None:
+        line = _find(cli, deposit, address)
+        number, label = str(line["deposit"]), str(line["label"])
+    else:
+        raise Usage(N_("Give --deposit, or as a contact --card."))
+    try:
+        cli.client.post(f"deposits/{number}/reopen", {}, repeat=True)
+    except NotNow as error:
+        if error.params.get("state") != "undone_before":
+            raise
+        raise NotNow(
+            N_("A contact has undone this once already. Now only the customer can."),
+            N_("Call the customer on a number that you already have."),
+            reason="undone_before",
+        ) from None
+    cli.terminal.say(cli.t.gettext("“{label}” stays.", label=label))
+    cli.terminal.document({"deposit": number, "state": "reopened"})
+
+
+def _of_card(cli: Cli, card: str) -> tuple[str, str]:
+    """Sign as the contact of a card; returns the deposit's number and name."""
+    from escrow_cli.piece import altered, fetch_custody, of_options
+
+    piece = of_options(cli, card, role="contact")
+    _, manifest, _ = fetch_custody(cli, piece.payload.custody)
+    if manifest.hash != piece.manifest.hash:
+        raise altered()
+    cli.client.signer = piece.signer()
+    return manifest.deposit, manifest.label
 
 
 def _find(cli: Cli, deposit: str, address: str | None) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from escrow.i18n import N_
-from escrow_cli import finishing, handing, people, register
+from escrow_cli import finishing, people, register
 from escrow_cli.context import Cli, verb
-from escrow_cli.errors import NotNow, Usage
-from escrow_cli.sources import Source, save
+from escrow_cli.errors import Usage
+from escrow_cli.sources import Source
 
 WAITING_DAYS = ("1", "3", "7", "14")
 _DAY_SECONDS = 86400
@@ -68,37 +68,11 @@ def enrol(
     account = register.account_for_enrolment(cli, address, new=new_account)
     if resume and finishing.resume(cli, kit):
         return
-    from escrow_cli import making
-    from escrow_cli.ledger import say_look
-    from escrow_cli.ledgerkeys import check_keys, open_ledger
-    from escrow_cli.signin import with_step_up
+    from escrow_cli import enrolling
 
-    ledger, keys = open_ledger(cli, None)
-    check_keys(ledger, keys)
-    say_look(cli, ledger)
+    _, keys = enrolling.service_keys(cli)
     plan = _plan(cli, account, named, keys.ledger_vkey, keys.provider_key, given)
-    if plan.waiting_seconds < keys.minimum_waiting_seconds:
-        raise Usage(
-            N_("This provider asks for a wait of at least {days} days."),
-            N_("Give it as --waiting-days."),
-            days=-(-keys.minimum_waiting_seconds // _DAY_SECONDS),
-        )
-    with cli.terminal.progress(cli.t.gettext("Splitting the key, and trying every way back …")):
-        made = making.make(plan, cli.now())
-    deposit = made.manifest.deposit
-    path = handing.kit_path(kit, deposit)
-    pending = [
-        {"custody": line.custody, "link": line.link, "digits": line.digits} for line in made.invited
-    ]
-    cli.state.keep_manifest(deposit, made.manifest.hash, pending)
-    try:
-        save(path, made.kit.data)
-        with cli.terminal.progress(cli.t.gettext("Sending the encrypted key and the pieces …")):
-            with_step_up(cli, lambda: cli.client.put(f"deposits/{deposit}", made.body()))
-    except (Usage, NotNow):
-        handing.forget_unsent(cli, deposit, path)
-        raise
-    finishing.finish(cli, handing.wait_for_provider(cli, deposit), made.kit, path)
+    enrolling.send(cli, plan, keys.minimum_waiting_seconds, kit)
 
 
 def _plan(
@@ -122,13 +96,7 @@ def _plan(
         raise Usage(N_("A name has 1 to 80 characters."), N_("Give it as --label."))
     if not contacts and not given["no_contact"]:
         contacts = people.ask(cli)
-    if not contacts:
-        cli.terminal.warn(
-            cli.t.gettext(
-                "one way back only: with your kit and the provider. Lose the kit, and nobody can "
-                "bring the key back."
-            )
-        )
+    people.say_one_way(cli, contacts)
     needed = people.check(contacts, given["needed"], people.own_addresses(cli, account))
     source = Source(
         given["secret_file"], given["generate"], given["from_shares"], given["shares_as"]

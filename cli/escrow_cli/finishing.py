@@ -15,12 +15,35 @@ if TYPE_CHECKING:
     from escrow.protocol.kit import Kit
 
 
-def finish(cli: Cli, deposit: dict[str, Any], kit: Kit, path: Path) -> None:
+def finish(
+    cli: Cli, deposit: dict[str, Any], kit: Kit, path: Path, also: dict[str, Any] | None = None
+) -> None:
     from escrow_cli.ledgerkeys import open_ledger
 
     ledger, _ = open_ledger(cli, kit.manifest.ledger_vkey)
     handing.hand_over_kit(cli, ledger, kit, path)
-    _conclude(cli, cli.client.get(f"deposits/{deposit['deposit']}"), str(path))
+    _conclude(cli, cli.client.get(f"deposits/{deposit['deposit']}"), str(path), also)
+
+
+def say_replaced(cli: Cli, deposit: str) -> None:
+    """Hand over what the old owner key has signed for a deposit, if that is still to be done.
+
+    Asked for a fresh code or without a line it stays in the state file, for the next time.
+    """
+    from escrow_cli.signin import with_step_up
+
+    signed = cli.state.read()["deposits"].get(deposit, {}).get("replaces")
+    if signed is None:
+        return
+    body = {"by": deposit, "signature": signed["signature"]}
+    path = f"deposits/{signed['deposit']}/replaced"
+    try:
+        with_step_up(cli, lambda: cli.client.post(path, body, repeat=True))
+    except NotNow as error:
+        cli.terminal.warn(error.sentences(cli.t)[0])
+        if error.reason in {"locked", "rate_limited"}:
+            return
+    cli.state.forget_replaces(deposit)
 
 
 def resume(cli: Cli, kit: str | None) -> bool:
@@ -37,6 +60,7 @@ def resume(cli: Cli, kit: str | None) -> bool:
                 handing.forget_unsent(cli, deposit, path)
             continue
         sent.append(found)
+        say_replaced(cli, deposit)
         own = next(c for c in found["custodies"] if c["role"] == "customer")
         if own["state"] != "invited":
             continue
@@ -54,7 +78,9 @@ def resume(cli: Cli, kit: str | None) -> bool:
     return True
 
 
-def _conclude(cli: Cli, document: dict[str, Any], kit: str) -> None:
+def _conclude(
+    cli: Cli, document: dict[str, Any], kit: str, also: dict[str, Any] | None = None
+) -> None:
     """Show what is still to be handed out, and say how things stand."""
     from escrow.protocol.encoding import b64url_decode
     from escrow.protocol.manifest import Manifest
@@ -74,5 +100,6 @@ def _conclude(cli: Cli, document: dict[str, Any], kit: str) -> None:
             "manifest_code": Manifest.parse(b64url_decode(document["manifest"])).code(),
             "kit": kit,
             "invitations": shown,
+            **(also or {}),
         }
     )

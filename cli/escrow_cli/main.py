@@ -33,6 +33,8 @@ VERBS = {
     "release": ("release", N_("Help with a recovery, as a contact, during a telephone call")),
     "decline": ("decline", N_("Stop being a contact")),
     "veto": ("veto", N_("Stop a recovery that you did not want")),
+    "replace": ("replace", N_("Take another contact, key or wait for a deposit")),
+    "drill": ("drill", N_("Try out whether a key could be brought back, with a report")),
     "close": ("close", N_("Give up a deposit, after 30 days")),
     "reopen": ("close", N_("Undo a close")),
     "verify": ("verify", N_("Check the ledger: nothing changed, nothing missing")),

@@ -74,6 +74,17 @@ def check(contacts: tuple[tuple[str, str], ...], needed: int | None, own: set[st
     return chosen
 
 
+def say_one_way(cli: Cli, contacts: tuple[tuple[str, str], ...]) -> None:
+    """Warn who names no contact."""
+    if not contacts:
+        cli.terminal.warn(
+            cli.t.gettext(
+                "one way back only: with your kit and the provider. Lose the kit, and nobody can "
+                "bring the key back."
+            )
+        )
+
+
 def own_addresses(cli: Cli, account: str) -> set[str]:
     found = cli.client.get(f"accounts/{account}")["addresses"]
     return {canonical(line["address"]) for line in found}

@@ -16,6 +16,7 @@ from escrow_cli import signin
 from escrow_cli.context import Cli, verb
 from escrow_cli.errors import NotNow, Usage
 
+OUTPUT = "ESCROW_OUTPUT"
 _OPTIONS = (
     click.option("--address", help=N_("Your mail address.")),
     click.option("--deposit", metavar="DEPOSIT", help=N_("Which one: number, or name.")),
@@ -38,6 +39,11 @@ _OPTIONS = (
     ),
     click.option("--no-newline", is_flag=True, help=N_("With --print: without the newline.")),
     click.option("--output", metavar="FILE", help=N_("Write the key to FILE.")),
+    click.option(
+        "--replace-with",
+        metavar="FILE",
+        help=N_("Then make a new deposit in its place, of the new key in FILE."),
+    ),
 )
 
 
@@ -53,12 +59,13 @@ def recover(
     to_stdout: bool,
     no_newline: bool,
     output: str | None,
+    replace_with: str | None,
 ) -> None:
     if to_stdout and (cli.terminal.json_output or output):
         raise Usage(N_("--print goes with neither --json nor --output."))
     if output and Path(output).exists():
         raise Usage(N_("{path} exists already."), reason="file_exists", path=output)
-    from escrow_cli import collecting, opening, piece, received, vouching
+    from escrow_cli import collecting, opening, piece, received, replace, vouching
 
     own = piece.of_options(cli, kit, role="customer") if kit else None
     address = signin.ask_address(cli, address)
@@ -84,10 +91,30 @@ def recover(
     secret, key = collecting.collect(cli, target, running, own, contacts)
     _deliver(cli, secret, to_stdout=to_stdout, newline=not no_newline, output=output)
     is_complete = _complete(cli, target, running["recovery"], key)
+    may_replace = True
     if is_complete and proof in vouching.BY_MAIL:
-        _offer_authenticator(cli, account)
+        may_replace = _offer_authenticator(cli, account)
+    is_asked = not (to_stdout or output or cli.terminal.json_output)
+    is_asked = is_asked and not cli.terminal.has_answer(OUTPUT)
+    recovery, number = running["recovery"], target.manifest.deposit
+    if may_replace and replace.after_recovery(
+        cli, target, key, replace_with, recovery=recovery, is_asked=is_asked
+    ):
+        return
+    cli.terminal.say(
+        cli.t.gettext(
+            "Now make a new deposit in its place (`escrow replace --deposit {deposit}`) and change "
+            "the backup's password.",
+            deposit=number,
+        )
+    )
     cli.terminal.document(
-        {"deposit": target.manifest.deposit, "recovery": running["recovery"], "output": output}
+        {
+            "deposit": number,
+            "recovery": recovery,
+            "output": output,
+            "replace": f"escrow replace --deposit {number}",
+        }
     )
 
 
@@ -123,21 +150,25 @@ def _renew(cli: Cli, address: str) -> None:
     cli.client.token = signin.mail_session(cli, address).token
 
 
-def _offer_authenticator(cli: Cli, account: str) -> None:
-    """Offer a new authenticator app: this sign-in may set one, as it has brought the key back."""
+def _offer_authenticator(cli: Cli, account: str) -> bool:
+    """Offer a new authenticator app: this sign-in may set one, as it has brought the key back.
+
+    Tells whether the sign-in is a full one now.
+    """
     from escrow_cli.errors import ClientError
     from escrow_cli.register import connect
 
     question = cli.t.gettext("Connect a new authenticator app to your account now?")
     try:
         if not cli.terminal.confirm(question, "ESCROW_NEW_APP"):
-            return
+            return False
         found = cli.client.post(f"accounts/{account}/totp", {})
         connect(cli, account, found, "ESCROW_NEW_APP_CODE")
     except ClientError as error:  # the key is in the person's hands: that is what counts
         cli.terminal.warn(error.sentences(cli.t)[0])
-        return
+        return False
     cli.terminal.say(cli.t.gettext("The new app is connected; the old one does not work any more."))
+    return True
 
 
 def _choose(cli: Cli, mail: signin.MailSession, wanted: str | None) -> dict[str, Any]:
@@ -193,7 +224,7 @@ def _deliver(
     if output is None:
         output = cli.terminal.ask(
             cli.t.gettext("Your key is back. Write it to which file (empty: show it here)"),
-            "ESCROW_OUTPUT",
+            OUTPUT,
         )
     if output:
         save(Path(output), secret)
@@ -216,11 +247,4 @@ def _complete(cli: Cli, target: Any, recovery: str, key: Any) -> bool:
     except ClientError as error:
         cli.terminal.warn(error.sentences(cli.t)[0])
         return False
-    cli.terminal.say(
-        cli.t.gettext(
-            "Now make a new deposit in its place (`escrow enrol --replaces {deposit}`) and change "
-            "the backup's password.",
-            deposit=manifest.deposit,
-        )
-    )
     return True

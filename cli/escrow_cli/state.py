@@ -3,7 +3,9 @@
     bearer       the session: token, account, login, level, expires_at; or null
     checkpoint   the newest checkpoint seen of this host's ledger (a signed note), or null
     deposits     per deposit its manifest hash; of one's own also the invitations (link and digits)
-                 until they are accepted
+                 until they are accepted; of one that replaces another, what the old owner key has
+                 signed (`replaces`: deposit, signature) until the service has it; and which drill
+                 was the last (`drill`: deposit, recovery)
 
 Never a recovery key, a secret or a share. Source: PROTOCOL.md section 14.
 """
@@ -120,7 +122,11 @@ class State:
         return b64url_decode(found["manifest_hash"]) if found else None
 
     def keep_manifest(
-        self, deposit: str, manifest_hash: bytes, invitations: list[dict[str, str]] | None = None
+        self,
+        deposit: str,
+        manifest_hash: bytes,
+        invitations: list[dict[str, str]] | None = None,
+        replaces: dict[str, str] | None = None,
     ) -> None:
         from escrow.protocol.encoding import b64url
 
@@ -129,6 +135,19 @@ class State:
             entry["manifest_hash"] = b64url(manifest_hash)
             if invitations is not None:
                 entry["invitations"] = invitations
+            if replaces is not None:
+                entry["replaces"] = replaces
+
+    def forget_replaces(self, deposit: str) -> None:
+        """Drop what an old owner key has signed: the service has it, or has no use for it."""
+        with self.change() as found:
+            found["deposits"].get(deposit, {}).pop("replaces", None)
+
+    def keep_drill(self, deposit: str, drill: str, recovery: str) -> None:
+        """Remember a deposit's last drill, so that its report can be written anew."""
+        with self.change() as found:
+            entry = found["deposits"].setdefault(deposit, {})
+            entry["drill"] = {"deposit": drill, "recovery": recovery}
 
     def forget_invitations(self, deposit: str, custodies: set[str]) -> None:
         """Drop link and digits of invitations that were taken or withdrawn."""

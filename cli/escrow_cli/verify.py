@@ -18,8 +18,16 @@ if TYPE_CHECKING:
     N_("Check the ledger: the key you know, nothing changed, every entry of yours in it."),
     click.option("--piece", "path", metavar="FILE", help=N_("As a contact: your card file.")),
     click.option("--address", help=N_("Your mail address.")),
+    click.option(
+        "--report", metavar="FILE", help=N_("A drill's report (JSON), without the service.")
+    ),
 )
-def verify(cli: Cli, path: str | None, address: str | None) -> None:
+def verify(cli: Cli, path: str | None, address: str | None, report: str | None) -> None:
+    if report:
+        from escrow_cli.reporting import verify_file
+
+        verify_file(cli, report)
+        return
     if path:
         ledger, entries = _of_piece(cli, path)
     else:

@@ -16,7 +16,8 @@ Act = Callable[["Custodian"], int]
 
 def all_acts() -> list[Act]:
     """Return the acts. They are imported late, because they name `Custodian`."""
-    from escrow.custodian import approvals, notices, reactions, timed
+    from escrow.custodian import approvals, drilling, notices, reactions, replacing, timed
     from escrow.custodian.housekeeping import Housekeeping
 
-    return [reactions.act, notices.count, timed.act, approvals.Audit(), Housekeeping()]
+    acts = (reactions.act, notices.count, timed.act, replacing.act, drilling.act)
+    return [*acts, approvals.Audit(), Housekeeping()]

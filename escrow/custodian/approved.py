@@ -23,8 +23,7 @@ from escrow.custodian.letters import tell_contacts
 from escrow.custodian.recipients import customer_recipients
 from escrow.custodian.service import Custodian
 from escrow.custodian.shares import Refusal
-from escrow.deposit import custodies
-from escrow.deposit import flow as deposits
+from escrow.deposit import closing, custodies
 from escrow.deposit.models import CustodyRow, Deposit
 from escrow.ledger.append import Author, append
 from escrow.mail import outbox
@@ -97,7 +96,7 @@ def close_deposit(order: Order) -> None:
         raise Refusal("another account")
     if deposit.state == "closing":
         raise Refusal("closing")
-    deposits.close(order.db, _desk(order.custodian), deposit, order.reason)
+    closing.close(order.db, _desk(order.custodian), deposit, order.reason)
 
 
 def close_account(order: Order) -> None:

@@ -147,4 +147,6 @@ def _advance(custodian: Custodian, db: Session, deposit: Deposit, state: str) ->
         deposit=deposit.id,
         event_id=custodian.once(f"deposit {state}", deposit.id),
     )
+    if deposit.kind == "drill":  # whoever drills sits before the screen
+        return
     tell_customer(custodian, db, deposit, f"deposit_{state}")

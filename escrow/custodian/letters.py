@@ -20,6 +20,7 @@ from escrow.recovery.models import Recovery
 from escrow.recovery.proofs import PAST_VETO
 
 TOKEN_SECONDS = 60 * 86400
+_UNDOABLE = {"deposit_closing", "deposit_closing_contact"}
 _STOPPABLE = {
     "recovery_opened_customer",
     "recovery_opened_contact",
@@ -50,6 +51,8 @@ def send(
     contents |= _until(custodian, deposit, locale) | (extra or {})
     if recovery is not None and message in _STOPPABLE:
         contents["link"] = _veto_link(custodian, db, deposit, contact, recovery)
+    if message in _UNDOABLE:
+        contents["link"] = _reopen_link(custodian, db, deposit, contact)
     outbox.queue(
         db,
         custodian.web_keys,
@@ -131,6 +134,25 @@ def _veto_link(
         lifetime=TOKEN_SECONDS,
     )
     return f"{custodian.settings.public_url}/veto#{token}"
+
+
+def _reopen_link(
+    custodian: Custodian, db: Session, deposit: Deposit, contact: CustodyRow | None
+) -> str:
+    """Issue a token that can undo the closing of this deposit, as long as it can be undone."""
+    if contact is not None and not custodies.may_stop(contact):
+        return custodian.settings.public_url
+    token = tokens.issue(
+        db,
+        custodian.web_keys,
+        custodian.clock.now(),
+        "reopen",
+        account=deposit.account,
+        deposit=deposit.id,
+        custody=contact.id if contact else None,
+        lifetime=TOKEN_SECONDS,
+    )
+    return f"{custodian.settings.public_url}/reopen/{deposit.id}#{token}"
 
 
 def tell_customer(

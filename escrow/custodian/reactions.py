@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import false, select, update
 from sqlalchemy.orm import Session
 
-from escrow.custodian import approvals, deposits, notices, release
+from escrow.custodian import approvals, deposits, notices, release, replacing
 from escrow.custodian.entries import Entries, Entry
 from escrow.custodian.letters import tell_about_recovery, tell_contacts, tell_customer
 from escrow.custodian.service import Custodian
@@ -18,6 +18,8 @@ from escrow.ledger.models import LedgerEvent
 
 BATCH = 200
 RETRY_SECONDS = 60
+# Whoever drills sits before the screen: a closing that follows at once is no news.
+_NOT_OF_DRILLS = {"deposit_closing", "deposit_reopened"}
 Reaction = Callable[[Custodian, Session, Entry], None]
 
 
@@ -41,7 +43,7 @@ def _about_recovery(message: str) -> Reaction:
 def _about_deposit(message: str, *, contacts: bool = False) -> Reaction:
     def react(custodian: Custodian, db: Session, entry: Entry) -> None:
         deposit = db.get(Deposit, entry.event.deposit)
-        if deposit is None:
+        if deposit is None or (deposit.kind == "drill" and message in _NOT_OF_DRILLS):
             return
         tell_customer(custodian, db, deposit, message, entry=entry)
         if contacts:
@@ -56,6 +58,7 @@ REACTIONS: dict[str, Reaction] = {
     "custody declined": _about_deposit("custody_declined"),
     "custody lost": _about_deposit("custody_lost"),
     "custody paused": _about_deposit("custody_paused"),
+    "deposit complete": replacing.take_over,
     "deposit closing": _about_deposit("deposit_closing", contacts=True),
     "deposit reopened": _about_deposit("deposit_reopened", contacts=True),
     "deposit destroyed": _destroyed,
@@ -72,6 +75,19 @@ REACTIONS: dict[str, Reaction] = {
     "release made": release.follow,
     "admin approved": approvals.count,
 }
+
+
+def _and_keep_old(first: Reaction | None) -> Reaction:
+    def react(custodian: Custodian, db: Session, entry: Entry) -> None:
+        if first is not None:
+            first(custodian, db, entry)
+        replacing.keep_old(custodian, db, entry)
+
+    return react
+
+
+# What makes a replacement worth less brings back what it was to replace.
+REACTIONS |= {kind: _and_keep_old(REACTIONS.get(kind)) for kind in replacing.WEAKENS}
 
 
 def act(custodian: Custodian) -> int:

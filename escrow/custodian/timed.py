@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from escrow.account.models import Account
 from escrow.custodian import deposits
+from escrow.custodian.closing import destroy
 from escrow.custodian.entries import Entries
-from escrow.custodian.letters import tell_contacts, tell_customer
+from escrow.custodian.letters import tell_customer
 from escrow.custodian.service import Custodian
 from escrow.custodian.shares import Refusal, checked_manifest, open_share
 from escrow.db import changed
-from escrow.deposit.models import Blob, CustodyRow, Deposit
+from escrow.deposit.models import CustodyRow, Deposit
 from escrow.ledger.append import append
 from escrow.recovery import drafts, machine
 from escrow.recovery.flow import end, swap_state, times_of
@@ -157,57 +158,6 @@ def pause(custodian: Custodian) -> int:
         )
 
     return _each(custodian, "pause", due, do)
-
-
-def destroy(custodian: Custodian) -> int:
-    """Destroy what was scheduled to close, unless a recovery is under way."""
-    now = custodian.clock.now()
-
-    def do(db: Session, deposit: str) -> bool:
-        row = db.get(Deposit, deposit, with_for_update=True)
-        if row is None or row.state != "closing" or (row.closing_at or now + 1) > now:
-            return False
-        query = select(Recovery.id).where(Recovery.deposit == deposit, Recovery.ended_at.is_(None))
-        if db.scalars(query).first() is not None:
-            return False
-        _destroy_one(custodian, db, row)
-        return True
-
-    def due() -> object:
-        open_recovery = select(Recovery.deposit).where(Recovery.ended_at.is_(None))
-        return (
-            select(Deposit.id)
-            .where(
-                Deposit.state == "closing",
-                Deposit.closing_at <= now,
-                Deposit.id.not_in(open_recovery),
-            )
-            .limit(BATCH + len(custodian.put_off))
-        )
-
-    return _each(custodian, "destroy", due, do)
-
-
-def _destroy_one(custodian: Custodian, db: Session, row: Deposit) -> None:
-    tell_customer(custodian, db, row, "deposit_destroyed")
-    tell_contacts(custodian, db, row, "deposit_destroyed_contact")
-    row.state = "closed"
-    row.closing_at = None
-    db.execute(delete(Blob).where(Blob.deposit == row.id))
-    db.execute(
-        update(CustodyRow)
-        .where(CustodyRow.deposit == row.id, CustodyRow.role == "provider")
-        .values(state="destroyed", verified_at=None)
-    )
-    append(
-        db,
-        custodian.author,
-        "deposit destroyed",
-        {"reason": "closed"},
-        account=row.account,
-        deposit=row.id,
-        event_id=custodian.once("deposit destroyed", row.id),
-    )
 
 
 def close_accounts(custodian: Custodian) -> int:

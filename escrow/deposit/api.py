@@ -10,7 +10,7 @@ from escrow.account.addresses import lookups_of
 from escrow.account.flow import accounts_of
 from escrow.api import CONTACT, SESSION, Empty, Result, api_blueprint
 from escrow.context import Web, web
-from escrow.deposit import bodies, contact, custodies, enrol, flow, views
+from escrow.deposit import bodies, closing, contact, custodies, enrol, flow, views
 from escrow.deposit.models import CustodyRow, Deposit
 from escrow.ledger import read
 from escrow.ledger.models import LedgerEvent
@@ -28,7 +28,7 @@ def get_deposits(query: bodies.CursorQuery) -> Any:
     with context.database.reading() as db:
         actor = auth.require(db, level="mail")
         mine = [actor.account] if actor.account else _accounts_of(db, actor.lookup)
-        return views.list_deposits(db, context, mine, query.after)
+        return views.list_deposits(db, context, mine, query.after, query.kind)
 
 
 def _accounts_of(db: Session, lookup: bytes) -> list[str]:
@@ -65,6 +65,8 @@ def _put(context: Web, new: enrol.NewDeposit) -> Any:
         row, stored = enrol.put_deposit(db, context, account, own, new, stepped_up=stepped_up)
         if stored is None:
             return views.deposit_document(db, context, row), 200
+        if row.kind == "drill":
+            closing.end_drills(db, context, account, but=row.id)
         lines, envelope = stored.custodies, stored.envelope
         return views.described(context, row, lines, envelope, recovery=None), 201
 
@@ -76,11 +78,12 @@ def get_deposit(deposit: str) -> Any:
     """Show a deposit of mine with manifest, envelope and custodians."""
     context = web()
     with context.database.reading() as db:
-        row = _mine(db, deposit)
+        row = mine(db, deposit)
         return views.deposit_document(db, context, row)
 
 
-def _mine(db: Session, deposit: str, *, step_up: bool = False, lock: bool = False) -> Deposit:
+def mine(db: Session, deposit: str, *, step_up: bool = False, lock: bool = False) -> Deposit:
+    """Return a deposit of the signed-in customer; raises NotFound and what `require` raises."""
     actor = auth.require(db, step_up=step_up)
     return custodies.find_deposit(db, deposit, actor.account, lock=lock)
 
@@ -92,7 +95,7 @@ def _mine(db: Session, deposit: str, *, step_up: bool = False, lock: bool = Fals
 def get_deposit_events(deposit: str, query: bodies.AfterQuery) -> Any:
     """Show what the ledger says of a deposit of mine."""
     with web().database.reading() as db:
-        row = _mine(db, deposit)
+        row = mine(db, deposit)
         return _page(read.entries_of(db, deposit=row.id, after=query.after))
 
 
@@ -102,32 +105,6 @@ def _page(rows: list[LedgerEvent]) -> Result:
         "events": [read.entry_document(row) for row in rows],
         "next": rows[-1].index if full else None,
     }
-
-
-@blueprint.post("/deposits/<id:deposit>/close")
-@blueprint.input(bodies.CloseIn)
-@blueprint.output(bodies.UntilOut, 202)
-@blueprint.doc(security=SESSION, responses=[404, 409])
-def close_deposit(deposit: str, json_data: bodies.CloseIn) -> Any:
-    """Schedule a deposit's destruction in 30 days; everybody is told, one button undoes it."""
-    context = web()
-    with context.database.transaction() as db:
-        row = _mine(db, deposit, step_up=True, lock=True)
-        flow.close(db, context, row, json_data.reason)
-        return {"until": row.closing_at}, 202
-
-
-@blueprint.post("/deposits/<id:deposit>/reopen")
-@blueprint.input(Empty)
-@blueprint.output(bodies.DepositOut)
-@blueprint.doc(security=SESSION, responses=[404, 409])
-def reopen_deposit(deposit: str, json_data: Empty) -> Any:
-    """Undo a scheduled closing."""
-    context = web()
-    with context.database.transaction() as db:
-        row = _mine(db, deposit, lock=True)
-        flow.reopen(db, context, row, "customer")
-        return views.deposit_document(db, context, row)
 
 
 @blueprint.get("/custodies/<id:custody>")

@@ -52,6 +52,32 @@ class CloseIn(Body):
     reason: Reason
 
 
+class ReopenIn(Body):
+    """Undo a closing; the token of a mail link, or null from a session or a signed request."""
+
+    token: Annotated[str, Text(64, 20)] | None = None
+
+
+class ReplacedIn(Body):
+    """By which deposit it is replaced; the old owner key's signature over that one's hash."""
+
+    by: Identifier
+    signature: Signature
+
+
+class DrillIn(Body):
+    """The drill that was completed."""
+
+    drill: Identifier
+
+
+class DepositState(Body):
+    """A deposit's state, for everybody who may change it."""
+
+    deposit: Identifier
+    state: str
+
+
 class TokenIn(Body):
     """The fetch token of an invitation."""
 
@@ -90,6 +116,7 @@ class CursorQuery(Query):
     """Deposits after the `next` of the page before."""
 
     after: Cursor | None = None
+    kind: Literal["real", "drill"] = "real"
 
 
 class CustodyOut(Body):

@@ -21,6 +21,7 @@ from escrow.protocol.errors import ProtocolError
 from escrow.protocol.manifest import Manifest
 
 MAX_DEPOSITS = 100
+MAX_DRILLS_A_DAY = 10
 INVITATION_SECONDS = 14 * 86400
 _DAY_SECONDS = 86400
 
@@ -86,11 +87,7 @@ def put_deposit(
     _check_contacts(web, manifest, new, own)
     _check_sizes(new)
     _check_replaces(db, manifest, account, stepped_up=stepped_up)
-    held = db.scalar(
-        select(func.count()).where(Deposit.account == account, Deposit.state != "closed")
-    )
-    if (held or 0) >= MAX_DEPOSITS:
-        raise RateLimited(_DAY_SECONDS, f"An account has at most {MAX_DEPOSITS} deposits.")
+    _check_number(db, web, manifest.kind, account)
     row, lines = _insert(db, web, account, manifest, new)
     return row, Stored(new.envelope, lines)
 
@@ -152,8 +149,22 @@ def _check_replaces(db: Session, manifest: Manifest, account: str, *, stepped_up
     old = db.get(Deposit, manifest.replaces)
     if old is None or old.account != account or old.state == "closed":
         raise MalformedRequest("manifest.replaces", "There is no such deposit of yours.")
+    if "drill" in (old.kind, manifest.kind):
+        raise MalformedRequest("manifest.replaces", "A drill replaces nothing.")
     if not stepped_up:
         raise StepUpRequired
+
+
+def _check_number(db: Session, web: Web, kind: str, account: str) -> None:
+    """Refuse too many; drills are counted apart, so that they never stand in a real one's way."""
+    query = select(func.count()).where(Deposit.account == account, Deposit.kind == kind)
+    if kind == "drill":
+        recent = query.where(Deposit.created_at > web.clock.now() - _DAY_SECONDS)
+        if (db.scalar(recent) or 0) >= MAX_DRILLS_A_DAY:
+            raise RateLimited(_DAY_SECONDS, f"At most {MAX_DRILLS_A_DAY} drills a day.")
+        return
+    if (db.scalar(query.where(Deposit.state != "closed")) or 0) >= MAX_DEPOSITS:
+        raise RateLimited(_DAY_SECONDS, f"An account has at most {MAX_DEPOSITS} deposits.")
 
 
 def _insert(

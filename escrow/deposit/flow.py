@@ -1,4 +1,4 @@
-"""Verbs on custodies and deposits after enrolment. Each does one thing in one transaction."""
+"""Verbs on custodies after enrolment. Each does one thing in one transaction."""
 
 import secrets
 
@@ -6,11 +6,10 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from escrow.account import limits
-from escrow.account.flow import ON_CLOSE, ON_REOPEN
 from escrow.context import Web
 from escrow.deposit import custodies
 from escrow.deposit.enrol import INVITATION_SECONDS
-from escrow.deposit.models import Blob, CustodyRow, Deposit
+from escrow.deposit.models import Blob, CustodyRow
 from escrow.errors import Gone, MalformedRequest, Unauthenticated, WrongState
 from escrow.ledger.append import append
 from escrow.ledger.models import CheckpointRow, LedgerEvent
@@ -19,15 +18,12 @@ from escrow.protocol.attestation import Attestation
 from escrow.protocol.encoding import pae_hash, sha256
 from escrow.protocol.errors import BadSignature
 
-CLOSING_SECONDS = 30 * 86400
 # Each of these writes to the ledger for ever, or mails to people: nobody needs more in an hour.
 ATTESTATIONS_AN_HOUR = 30
 RESUMED_AN_HOUR = 10
-CLOSED_AN_HOUR = 5
 MAX_WRAPS = 16
 CHECKPOINT_AGE_SECONDS = 86400
 _FETCH_WINDOW_SECONDS = 600
-_OPEN = ("pending", "active", "complete", "rejected")  # a rejected one is kept until it is closed
 _GONE = {"withdrawn", "declined", "lost", "destroyed", "rejected"}
 
 
@@ -264,61 +260,3 @@ def put_wrap(
             data=data,
         )
     )
-
-
-def close(db: Session, web: Web, row: Deposit, reason: str, until: int | None = None) -> Deposit:
-    """Schedule a deposit's destruction in 30 days; raises WrongState."""
-    if row.state == "closing":
-        return row
-    if row.state == "closed":
-        raise WrongState(row.state)
-    limits.spend(db, web, "close", row.id, CLOSED_AN_HOUR)
-    row.state_before_closing = row.state
-    row.state = "closing"
-    row.closing_at = until or web.clock.now() + CLOSING_SECONDS
-    append(
-        db,
-        web.author,
-        "deposit closing",
-        {"until": row.closing_at, "reason": reason},
-        account=row.account,
-        deposit=row.id,
-    )
-    return row
-
-
-def reopen(db: Session, web: Web, row: Deposit, by: str) -> Deposit:
-    """Undo a scheduled closing; raises WrongState."""
-    if row.state in _OPEN:
-        return row
-    if row.state != "closing":
-        raise WrongState(row.state)
-    row.state = row.state_before_closing or "active"
-    row.state_before_closing = None
-    row.closing_at = None
-    append(db, web.author, "deposit reopened", {"by": by}, account=row.account, deposit=row.id)
-    return row
-
-
-def close_all(db: Session, web: Web, account: str, until: int, reason: str) -> None:
-    """Schedule the closing of all deposits of an account."""
-    for row in _open_deposits(db, account):
-        close(db, web, row, reason, until)
-
-
-def reopen_all(db: Session, web: Web, account: str, until: int, reason: str) -> None:
-    """Undo the closing of all deposits of an account."""
-    query = select(Deposit).where(Deposit.account == account, Deposit.state == "closing")
-    for row in db.scalars(query.with_for_update()):
-        reopen(db, web, row, "customer")
-
-
-def _open_deposits(db: Session, account: str) -> list[Deposit]:
-    query = select(Deposit).where(Deposit.account == account, Deposit.state.in_(_OPEN))
-    query = query.with_for_update()
-    return list(db.scalars(query))
-
-
-# Closing an account closes its deposits, in the same transaction.
-ON_CLOSE.append(close_all)
-ON_REOPEN.append(reopen_all)

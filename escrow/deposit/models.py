@@ -1,6 +1,6 @@
 """Tables of deposits: one immutable aggregate each, with custodies and what is kept for them."""
 
-from sqlalchemy import ForeignKey, Index, Integer, String
+from sqlalchemy import ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from escrow.db import Base, binary, identifier, seconds
@@ -10,6 +10,9 @@ class Deposit(Base):
     """One escrowed secret. States: pending, active, complete, closing, closed, rejected.
 
     What the client sent never changes; `state` and the times are a cache of the ledger.
+    `replaced_signature` is the signature, by the owner key of the deposit that this one `replaces`,
+    over this one's manifest hash; kept until the other is destroyed. `drill` is the drill for which
+    the custodian has yet to prove the provider's piece.
     """
 
     __tablename__ = "deposit"
@@ -18,6 +21,18 @@ class Deposit(Base):
         Index("ix_deposit_state_id", "state", "id"),
         Index("ix_deposit_replaces", "replaces"),
         Index("ix_deposit_recoverability", "recoverability", "id"),
+        Index(
+            "ix_deposit_replaced_signature",
+            "id",
+            sqlite_where=text("replaced_signature IS NOT NULL"),
+            postgresql_where=text("replaced_signature IS NOT NULL"),
+        ),
+        Index(
+            "ix_deposit_drill",
+            "id",
+            sqlite_where=text("drill IS NOT NULL"),
+            postgresql_where=text("drill IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = identifier(primary=True)
@@ -34,6 +49,7 @@ class Deposit(Base):
     manifest_hash: Mapped[bytes] = binary(32)
     body_sha256: Mapped[bytes] = binary(32)
     replaced_signature: Mapped[bytes | None] = binary(64)
+    drill: Mapped[str | None] = identifier()
     recoverability: Mapped[str | None] = mapped_column(String(16))
     recoverability_at: Mapped[int | None] = seconds()
 

@@ -25,10 +25,15 @@ def running_recovery(db: Session, deposit: str) -> bodies.RunningRecovery | None
 
 
 def list_deposits(
-    db: Session, web: Web, accounts: list[str], after: str | None
+    db: Session, web: Web, accounts: list[str], after: str | None, kind: str = "real"
 ) -> bodies.DepositList:
-    """Return a page of the deposits of some accounts, oldest first; closing ones included."""
-    query = select(Deposit).where(Deposit.account.in_(accounts), Deposit.state != "closed")
+    """Return a page of the deposits of some accounts, oldest first; closing ones included.
+
+    Drills are no way back to anything, so they are listed apart.
+    """
+    query = select(Deposit).where(
+        Deposit.account.in_(accounts), Deposit.state != "closed", Deposit.kind == kind
+    )
     if after is not None:
         at, _, last = after.partition("-")
         query = query.where(

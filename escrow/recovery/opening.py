@@ -85,7 +85,7 @@ def insert(db: Session, web: Web, account: str, recovery: str, said: Asked) -> R
     deposit = custodies.find_deposit(db, said.deposit, account, lock=True)
     _refuse_second(db, deposit)
     now = web.clock.now()
-    _refuse_flood(db, account, now)
+    _refuse_flood(db, deposit, now)
     row = Recovery(
         id=recovery,
         deposit=deposit.id,
@@ -126,9 +126,17 @@ def _refuse_second(db: Session, deposit: Deposit) -> None:
         raise WrongState(running.state, "A recovery of this deposit is under way already.")
 
 
-def _refuse_flood(db: Session, account: str, now: int) -> None:
-    query = select(func.count()).where(
-        Recovery.account == account, Recovery.opened_at > now - _DAY_SECONDS
+def _refuse_flood(db: Session, deposit: Deposit, now: int) -> None:
+    """Refuse too many a day; those of drills are counted apart: they never block a real one."""
+    query = (
+        select(func.count())
+        .select_from(Recovery)
+        .join(Deposit, Deposit.id == Recovery.deposit)
+        .where(
+            Recovery.account == deposit.account,
+            Recovery.opened_at > now - _DAY_SECONDS,
+            Deposit.kind == deposit.kind,
+        )
     )
     if (db.scalar(query) or 0) >= MAX_OPENED_A_DAY:
         raise RateLimited(_DAY_SECONDS, "Too many recoveries were opened today.")

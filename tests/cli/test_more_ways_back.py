@@ -17,7 +17,7 @@ WAIT_SECONDS = 3 * DAY_SECONDS + 60
 _READ_OUT = re.compile(r"(\d{4} \d{4} \d{4})\n")
 
 
-def _answers(service: Service, customer: Customer) -> list[Answer]:
+def answers(service: Service, customer: Customer) -> list[Answer]:
     customer.make_room()
     seen = [len(service.mailbox.mails)]
 
@@ -37,7 +37,7 @@ def _answers(service: Service, customer: Customer) -> list[Answer]:
 def _caller(made: Enrolled, tmp_path: Path, *options: str) -> Process:
     assert made.mira.customer is not None
     person = Person(tmp_path / "caller", made.service.clock.path, made.service.url)
-    person.answers = _answers(made.service, made.mira.customer)
+    person.answers = answers(made.service, made.mira.customer)
     return person.start("recover", "--deposit", made.deposit, *options)
 
 
@@ -130,7 +130,7 @@ def test_restic_asks_for_its_password(enrol: Enrol, service: Service, tmp_path: 
     service.pass_time(WAIT_SECONDS)
     assert made.mira.customer is not None
     person = Person(tmp_path / "restorer", service.clock.path, service.url)
-    person.answers = _answers(service, made.mira.customer)
+    person.answers = answers(service, made.mira.customer)
     recover = (
         f"{sys.executable} -m tests.cli.run {service.clock.path} "
         f"recover --deposit {made.deposit} --kit {made.kit} --print"

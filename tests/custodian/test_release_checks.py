@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from escrow.custodian import notices
-from escrow.deposit.flow import CLOSING_SECONDS
+from escrow.deposit.closing import CLOSING_SECONDS
 from escrow.deposit.models import Blob, Deposit
 from escrow.protocol import keys
 from escrow.protocol.encoding import b64url_decode

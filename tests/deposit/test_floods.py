@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import func, select, update
 
-from escrow.deposit import flow
+from escrow.deposit import closing, flow
 from escrow.deposit.models import CustodyRow, Deposit
 from escrow.ledger.models import LedgerEvent
 from escrow.protocol.encoding import b64url
@@ -63,7 +63,7 @@ def test_closing_and_reopening_mails_contacts_a_few_times_an_hour_only(
     made, _ = enrolled
     customer.sign_in()
     path = f"/deposits/{made.deposit}"
-    for _ in range(flow.CLOSED_AN_HOUR):
+    for _ in range(closing.CLOSED_AN_HOUR):
         customer.http.post(f"{path}/close", {"reason": ""}).ok()
         customer.http.post(f"{path}/reopen").ok()
     assert customer.http.post(f"{path}/close", {"reason": ""}).status == 429

@@ -2,5 +2,6 @@
 
 from escrow_cli.paper.card import card_pdf
 from escrow_cli.paper.kit import kit_pdf
+from escrow_cli.paper.report import report_pdf
 
-__all__ = ["card_pdf", "kit_pdf"]
+__all__ = ["card_pdf", "kit_pdf", "report_pdf"]

@@ -112,13 +112,28 @@ def upgrade() -> None:
         sa.Column("manifest_hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("body_sha256", sa.LargeBinary(length=32), nullable=False),
         sa.Column("replaced_signature", sa.LargeBinary(length=64), nullable=True),
+        sa.Column("drill", sa.String(length=32), nullable=True),
         sa.Column("recoverability", sa.String(length=16), nullable=True),
         sa.Column("recoverability_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_deposit"),
     )
     op.create_index("ix_deposit_account_created_at", "deposit", ["account", "created_at"])
     op.create_index("ix_deposit_closing_at", "deposit", ["closing_at"])
+    op.create_index(
+        "ix_deposit_drill",
+        "deposit",
+        ["id"],
+        sqlite_where=sa.text("drill IS NOT NULL"),
+        postgresql_where=sa.text("drill IS NOT NULL"),
+    )
     op.create_index("ix_deposit_recoverability", "deposit", ["recoverability", "id"])
+    op.create_index(
+        "ix_deposit_replaced_signature",
+        "deposit",
+        ["id"],
+        sqlite_where=sa.text("replaced_signature IS NOT NULL"),
+        postgresql_where=sa.text("replaced_signature IS NOT NULL"),
+    )
     op.create_index("ix_deposit_replaces", "deposit", ["replaces"])
     op.create_index("ix_deposit_state_id", "deposit", ["state", "id"])
     op.create_table(

@@ -1,0 +1,87 @@
+"""Making a deposit and sending it: what `enrol`, `replace` and the end of `recover` share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from escrow.i18n import N_
+from escrow_cli import finishing, handing
+from escrow_cli.context import Cli
+from escrow_cli.errors import NotNow, Usage
+from escrow_cli.sources import save
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from escrow_cli.ledger import Ledger
+    from escrow_cli.ledgerkeys import Keys
+    from escrow_cli.making import Plan
+
+DAY_SECONDS = 86400
+
+
+def service_keys(cli: Cli) -> tuple[Ledger, Keys]:
+    """Return the service's keys, proven to be those that the ledger names."""
+    from escrow_cli.ledger import say_look
+    from escrow_cli.ledgerkeys import check_keys, open_ledger
+
+    ledger, keys = open_ledger(cli, None)
+    check_keys(ledger, keys)
+    say_look(cli, ledger)
+    return ledger, keys
+
+
+def send(
+    cli: Cli,
+    plan: Plan,
+    minimum_waiting_seconds: int,
+    kit: str | None,
+    *,
+    owner: Ed25519PrivateKey | None = None,
+    also: dict[str, Any] | None = None,
+) -> None:
+    """Make a deposit, send it and finish it.
+
+    `owner` is the owner key of the deposit that it replaces, where it is at hand: what it signs is
+    kept until the service has it, the key is not. `also` goes into the document of `--json`.
+    """
+    from escrow_cli import making
+    from escrow_cli.signin import with_step_up
+
+    if plan.waiting_seconds < minimum_waiting_seconds:
+        raise Usage(
+            N_("This provider asks for a wait of at least {days} days."),
+            N_("Give it as --waiting-days."),
+            days=-(-minimum_waiting_seconds // DAY_SECONDS),
+        )
+    with cli.terminal.progress(cli.t.gettext("Splitting the key, and trying every way back …")):
+        made = making.make(plan, cli.now())
+    deposit = made.manifest.deposit
+    path = handing.kit_path(kit, deposit)
+    pending = [
+        {"custody": line.custody, "link": line.link, "digits": line.digits} for line in made.invited
+    ]
+    signed = _signed(plan, owner, made.manifest.hash)
+    cli.state.keep_manifest(deposit, made.manifest.hash, pending, signed)
+    try:
+        save(path, made.kit.data)
+        with cli.terminal.progress(cli.t.gettext("Sending the encrypted key and the pieces …")):
+            with_step_up(cli, lambda: cli.client.put(f"deposits/{deposit}", made.body()))
+    except (Usage, NotNow):
+        handing.forget_unsent(cli, deposit, path)
+        raise
+    finishing.say_replaced(cli, deposit)
+    finishing.finish(cli, handing.wait_for_provider(cli, deposit), made.kit, path, also)
+
+
+def _signed(
+    plan: Plan, owner: Ed25519PrivateKey | None, manifest_hash: bytes
+) -> dict[str, str] | None:
+    """Sign with the old owner key that the new deposit takes the old one's place."""
+    from escrow.protocol.encoding import b64url
+    from escrow.protocol.release import sign_replaced
+
+    if owner is None or plan.replaces is None:
+        return None
+    signature = sign_replaced(owner, plan.replaces, manifest_hash)
+    return {"deposit": plan.replaces, "signature": b64url(signature)}

@@ -1,0 +1,189 @@
+"""The service's part of a drill: the provider proves anew, contacts are asked, once a drill."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from escrow.db import Database
+from escrow.deposit import replacing
+from escrow.deposit.models import Deposit
+from escrow.ledger.append import append
+from escrow.protocol import slip39
+from escrow.recovery import flow as recoveries
+from tests.deposit.test_replacing import events, kinds
+from tests.support.mailbox import Mailbox
+from tests.support.people import Contact, Customer, Deposited, Session, new_id
+from tests.support.world import World
+
+DAY = 86400
+
+
+@pytest.fixture
+def world(sqlite_database: Database, tmp_path: Path, mail_server: Mailbox) -> World:
+    return World.make(sqlite_database, tmp_path, mail_server)
+
+
+@pytest.fixture
+def customer(world: World) -> Customer:
+    return world.customer()
+
+
+@pytest.fixture
+def enrolled(world: World, customer: Customer) -> tuple[Deposited, Contact]:
+    made, [contact] = world.enrol(customer)
+    return made, contact
+
+
+def begun(world: World, customer: Customer) -> tuple[Deposited, Session]:
+    """Make a dummy and begin to bring it back, without any wait."""
+    dummy, _ = world.enrol(customer, 0, 0, kind="drill", waiting_seconds=0)
+    recovery = world.open_recovery(customer, dummy)
+    return dummy, world.begin(customer, dummy, recovery)
+
+
+def completed(world: World, customer: Customer) -> Deposited:
+    dummy, session = begun(world, customer)
+    [line] = session.releases()
+    key = slip39.combine([dummy.payloads[0].words, session.open(line).words])
+    session.complete(key).ok()
+    world.run()
+    return dummy
+
+
+def drilled(customer: Customer, real: Deposited, dummy: Deposited) -> Any:
+    return customer.http.post(f"/deposits/{real.deposit}/drill", {"drill": dummy.deposit})
+
+
+def proofs(world: World, made: Deposited) -> int:
+    """Count the proofs of the provider's piece."""
+    provider = made.manifest.of_role("provider")[0].custody
+    found = events(world, made.deposit)
+    return len([e for e in found if (e.type, e.custody) == ("custody attested", provider)])
+
+
+def asked(world: World, contact: Contact) -> int:
+    return len([m for m in world.mailbox.to(contact.address) if "A drill" in m["Subject"]])
+
+
+def test_after_a_drill_the_provider_proves_anew_and_contacts_are_asked_once(
+    database: Database, tmp_path: Path, mail_server: Mailbox
+) -> None:
+    world = World.make(database, tmp_path, mail_server)
+    customer = world.customer()
+    made, [contact] = world.enrol(customer)
+    dummy = completed(world, customer)
+    before = proofs(world, made)
+    for _ in range(2):
+        drilled(customer, made, dummy).ok()
+        world.run()
+        world.wait(61)
+    assert (proofs(world, made), asked(world, contact)) == (before + 1, 1)
+    assert contact.address not in str([m["To"] for m in world.mailbox.to(customer.address)])
+
+
+def test_nobody_is_asked_before_the_dummy_is_back(
+    world: World, customer: Customer, enrolled: tuple[Deposited, Contact]
+) -> None:
+    made, contact = enrolled
+    dummy, session = begun(world, customer)
+    early = drilled(customer, made, dummy)
+    assert (early.status, early.json["state"]) == (409, "not_completed")
+    session.complete(dummy.recovery_key).ok()
+    unsequenced = drilled(customer, made, dummy)
+    assert (unsequenced.status, unsequenced.json["state"]) == (409, "not_completed")
+    world.run()
+    assert asked(world, contact) == 0
+
+
+def test_what_is_no_drill_of_hers_asks_nobody(
+    world: World, customer: Customer, enrolled: tuple[Deposited, Contact]
+) -> None:
+    made, _ = enrolled
+    assert drilled(customer, made, made).json["field"] == "drill"
+    other = world.customer()
+    foreign = completed(world, other)
+    customer.sign_in()
+    assert drilled(customer, made, foreign).code == "not_found"
+    assert drilled(other, made, foreign).code == "not_found"
+    mine = completed(world, customer)
+    assert drilled(customer, mine, mine).json["state"] == "drill"
+
+
+def test_people_are_asked_at_most_five_times_an_hour(
+    world: World,
+    customer: Customer,
+    enrolled: tuple[Deposited, Contact],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made, _ = enrolled
+    dummy = completed(world, customer)
+    for _ in range(replacing.DRILLED_AN_HOUR):
+        drilled(customer, made, dummy).ok()
+    assert drilled(customer, made, dummy).code == "rate_limited"
+
+
+@pytest.mark.parametrize("lie", ["another-account", "not-completed", "forged", "real", "old"])
+def test_the_custodian_proves_nothing_on_the_web_tiers_word(
+    world: World, customer: Customer, enrolled: tuple[Deposited, Contact], lie: str
+) -> None:
+    made, contact = enrolled
+    if lie == "another-account":
+        dummy = completed(world, world.customer())
+    elif lie == "real":
+        dummy = made
+    elif lie == "old":
+        dummy = completed(world, customer)
+        world.wait(replacing.DRILL_SECONDS)
+    else:
+        dummy, session = begun(world, customer)
+        if lie == "forged":
+            say_completed(world, customer, dummy, session.recovery)
+    before = proofs(world, made)
+    with world.database.transaction() as db:
+        db.get_one(Deposit, made.deposit).drill = dummy.deposit
+    world.run()
+    assert (proofs(world, made), asked(world, contact)) == (before, 0)
+    with world.database.reading() as db:
+        assert db.get_one(Deposit, made.deposit).drill is None
+
+
+def say_completed(world: World, customer: Customer, dummy: Deposited, recovery: str) -> None:
+    """Say so as a web tier that was taken over can, without the dummy's key."""
+    web = world.app.extensions["escrow"]
+    data = {"time": world.clock.now(), "signature": bytes(64)}
+    on = {"account": customer.account, "deposit": dummy.deposit, "recovery": recovery}
+    with world.database.transaction() as db:
+        append(db, web.author, "recovery completed", data, **on)
+    world.run()
+    assert "recovery completed" in kinds(world, dummy)
+
+
+def test_drills_take_no_recovery_from_the_real_deposit(
+    world: World,
+    customer: Customer,
+    enrolled: tuple[Deposited, Contact],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made, _ = enrolled
+    monkeypatch.setattr(recoveries, "MAX_OPENED_A_DAY", 1)
+    completed(world, customer)
+    world.open_recovery(customer, made)
+
+
+def test_a_real_deposit_is_recovered_after_a_drill_as_before(
+    world: World, customer: Customer, enrolled: tuple[Deposited, Contact]
+) -> None:
+    made, _ = enrolled
+    dummy = completed(world, customer)
+    drilled(customer, made, dummy).ok()
+    customer.http.post(f"/deposits/{dummy.deposit}/close", {"reason": "over"}).ok()
+    world.run()
+    recovery = world.ready_recovery(customer, made)
+    session = world.begin(customer, made, recovery)
+    [line] = session.releases()
+    key = slip39.combine([made.payloads[0].words, session.open(line).words])
+    assert key == made.recovery_key
+    assert customer.http.get(f"/recoveries/{recovery}").ok()["wait_seconds"] == 3 * DAY
+    body = {"deposit": dummy.deposit, "reason": ""}
+    assert customer.http.put(f"/recoveries/{new_id()}", body).json["state"] == "closed"
