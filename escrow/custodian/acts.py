@@ -16,7 +16,7 @@ Act = Callable[["Custodian"], int]
 
 def all_acts() -> list[Act]:
     """Return the acts. They are imported late, because they name `Custodian`."""
-    from escrow.custodian import notices, reactions, timed
+    from escrow.custodian import notices, reactions, reminders, timed
     from escrow.custodian.housekeeping import Housekeeping
 
-    return [reactions.act, notices.count, timed.act, Housekeeping()]
+    return [reactions.act, notices.count, timed.act, reminders.act, Housekeeping()]
