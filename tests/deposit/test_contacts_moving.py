@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 
 from escrow.db import Database
@@ -13,8 +14,11 @@ from escrow.deposit import custodies
 from escrow.deposit.models import CustodyRow
 from escrow.ledger.append import Author, append
 from escrow.ledger.models import LedgerEvent
+from escrow.protocol import request as requests
+from escrow.protocol.encoding import sha256
+from escrow.protocol.keys import public_bytes
 from escrow.protocol.ledger import Event
-from escrow.protocol.move import Move, Moved, path
+from escrow.protocol.move import Move, Moved, newest, path
 from tests.support.mailbox import Mailbox, text_of
 from tests.support.people import Answer, Contact, Customer, Deposited
 from tests.support.world import World
@@ -250,8 +254,6 @@ def test_a_move_that_nobody_signed_moves_nobody_and_raises_an_alarm(
 
 
 def _said(contact: Contact, to: Move, time: int, signature: bytes) -> dict[str, Any]:
-    from escrow.protocol.encoding import sha256
-
     moved = Moved(contact.custody, to.previous, to.commitment(), sha256(to.data), time, signature)
     return {name: value for name, value in moved.__dict__.items() if name != "custody"}
 
@@ -307,3 +309,23 @@ def test_an_address_that_the_newest_signed_move_does_not_open_is_a_refused_notic
     assert "ALARM contact's address does not fit" in caplog.text
     assert {a: len(world.mailbox.to(a)) for a in before} == before
     assert wait_of(customer, recovery) == made.manifest.waiting_seconds + 3 * DAY
+
+
+def test_a_move_counts_only_behind_the_newest_and_later_than_it() -> None:
+    key = Ed25519PrivateKey.generate()
+    custody, first = "ab" * 16, bytes(32)
+
+    def signed(address: str, previous: bytes, time: int) -> Moved:
+        to = Move("Anna", address, bytes(16), previous)
+        signature = requests.sign(to.request(custody, time), key)
+        return Moved(custody, previous, to.commitment(), sha256(to.data), time, signature)
+
+    one = signed("one@new.test", first, 100)
+    two = signed("two@new.test", one.commitment, 101)
+    back = signed("one@new.test", first, 100)
+    held = public_bytes(key)
+    assert newest(first, [one, two], held) == two
+    assert newest(first, [two], held) is None
+    assert newest(first, [one, two, back], held) == two
+    old = signed("three@new.test", one.commitment, 100)
+    assert newest(first, [one, old], held) == one
