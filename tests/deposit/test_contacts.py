@@ -320,6 +320,7 @@ def test_the_customer_has_exactly_the_events_of_her_deposit(
     assert {"custody fetched", "custody moved", "release made", "recovery begun"} <= kinds
     assert {event.deposit for event in shown} == {made.deposit}
     assert recovery in {event.recovery for event in shown}
+    stranger.sign_in()
     assert stranger.http.get(f"/deposits/{made.deposit}/events").status == 404
 
 
@@ -506,6 +507,7 @@ def test_mails_of_a_recovery_are_one_thread_and_those_of_the_deposit_another(
 ) -> None:
     made, [contact] = world.enrol(customer)
     recovery = world.ready_recovery(customer, made)
+    customer.sign_in()
     customer.http.post(f"/recoveries/{recovery}/veto", {}).ok()
     world.run()
     for address in (customer.address, contact.address):
