@@ -6,7 +6,6 @@ Requests that repeat harmlessly are repeated when the service is busy (503) or t
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from escrow.clock import Clock
 from escrow.i18n import N_
 from escrow.protocol import call as calls
 from escrow.protocol import request as requests
-from escrow.protocol.encoding import b64url, load_json
+from escrow.protocol.encoding import b64url, dump_json, load_json
 from escrow.protocol.errors import ProtocolError
 from escrow_cli.errors import NotSignedIn, Unreachable
 from escrow_cli.problems import problem
@@ -95,7 +94,8 @@ class Client:
         repeat: bool = False,
     ) -> dict[str, Any]:
         """Send one request, again where that is harmless; raises ClientError."""
-        content = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+        # The one serialisation: the custodian writes the body of a signed move again, to check it.
+        content = b"" if body is None else dump_json(body)
         tries = MAX_TRIES if repeat or method in _SAFE_TO_REPEAT else 1
         for left in reversed(range(tries)):
             try:

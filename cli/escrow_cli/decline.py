@@ -25,5 +25,9 @@ def decline(cli: Cli, card: str | None) -> None:
         raise NotNow(N_("Nothing was changed."), reason="not_confirmed")
     cli.client.signer = piece.signer()
     cli.client.post(f"custodies/{piece.payload.custody}/decline", {}, repeat=True)
-    cli.terminal.say(cli.t.gettext("Done. Destroy your card: paper and file."))
+    cli.terminal.say(
+        cli.t.gettext(
+            "Done. Keep your card for 30 days: `escrow check --share` undoes this. Then destroy it."
+        )
+    )
     cli.terminal.document({"custody": piece.payload.custody, "state": "declined"})

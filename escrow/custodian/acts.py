@@ -16,8 +16,16 @@ Act = Callable[["Custodian"], int]
 
 def all_acts() -> list[Act]:
     """Return the acts. They are imported late, because they name `Custodian`."""
-    from escrow.custodian import approvals, drilling, notices, reactions, replacing, timed
+    from escrow.custodian import (
+        approvals,
+        drilling,
+        notices,
+        reactions,
+        reminders,
+        replacing,
+        timed,
+    )
     from escrow.custodian.housekeeping import Housekeeping
 
-    acts = (reactions.act, notices.count, timed.act, replacing.act, drilling.act)
+    acts = (reactions.act, notices.count, timed.act, replacing.act, drilling.act, reminders.act)
     return [*acts, approvals.Audit(), Housekeeping()]

@@ -5,7 +5,7 @@ import secrets
 from sqlalchemy.orm import Session
 
 from escrow.custodian.entries import Entries, Entry
-from escrow.custodian.letters import tell_contacts, tell_customer
+from escrow.custodian.letters import tell_customer
 from escrow.custodian.service import Custodian
 from escrow.custodian.shares import (
     ProviderShare,
@@ -128,9 +128,6 @@ def count_in(custodian: Custodian, db: Session, entry: Entry) -> None:
     enough = len(roles["contact"] & held) >= manifest.contacts_needed
     if both and enough and "deposit complete" not in said:
         _advance(custodian, db, deposit, "complete")
-    held_by = next(line.role for line in manifest.custodies if line.custody == entry.event.custody)
-    if held_by == "contact":
-        tell_contacts(custodian, db, deposit, "contact_thanks", only=entry.event.custody)
 
 
 def _advance(custodian: Custodian, db: Session, deposit: Deposit, state: str) -> None:

@@ -2,7 +2,10 @@
 
 The key of a letter names the entry, the address and the message, so that a repeat writes no second
 one. A link opens a page; the button on it is a POST, and its token stands in the link's fragment.
+A letter about a recovery is of that recovery's thread, any other of its deposit's.
 """
+
+from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
@@ -20,6 +23,8 @@ from escrow.recovery.models import Recovery
 from escrow.recovery.proofs import PAST_VETO
 
 TOKEN_SECONDS = 60 * 86400
+LEAVE_SECONDS = 200 * 86400  # longer than from one half-yearly letter to the next
+_WITH_WAY_OUT = {"contact_thanks", "check_reminder"}
 _UNDOABLE = {"deposit_closing", "deposit_closing_contact"}
 _STOPPABLE = {
     "recovery_opened_customer",
@@ -42,9 +47,8 @@ def send(
     extra: dict[str, str] | None = None,
 ) -> None:
     """Queue one letter about a deposit; `occasion` tells repeated ones apart."""
-    account = db.get(Account, deposit.account)
     contact = recipient.custody
-    locale = (contact.locale if contact else None) or (account.locale if account else "en")
+    locale = _locale(db, deposit, contact)
     subject = recovery.id if recovery else deposit.id
     contents = _common(custodian, db, deposit, recipient)
     contents |= _of_recovery(custodian, recovery, deposit, locale)
@@ -53,6 +57,8 @@ def send(
         contents["link"] = _veto_link(custodian, db, deposit, contact, recovery)
     if message in _UNDOABLE:
         contents["link"] = _reopen_link(custodian, db, deposit, contact)
+    if contact is not None and message in _WITH_WAY_OUT:
+        contents |= _ways_out(custodian, db, deposit, contact)
     outbox.queue(
         db,
         custodian.web_keys,
@@ -66,7 +72,13 @@ def send(
         recovery=recovery.id if recovery else None,
         custody=contact.id if contact else None,
         is_customer=contact is None,
+        thread=f"recovery/{recovery.id}" if recovery else f"deposit/{deposit.id}",
     )
+
+
+def _locale(db: Session, deposit: Deposit, contact: CustodyRow | None) -> str:
+    account = db.get(Account, deposit.account)
+    return (contact.locale if contact else None) or (account.locale if account else "en")
 
 
 def _common(
@@ -155,6 +167,27 @@ def _reopen_link(
     return f"{custodian.settings.public_url}/reopen/{deposit.id}#{token}"
 
 
+def _ways_out(
+    custodian: Custodian, db: Session, deposit: Deposit, contact: CustodyRow
+) -> dict[str, str]:
+    """Issue tokens by which a contact stops, and reports the piece lost, without the piece."""
+
+    def link(purpose: str, page: str) -> str:
+        token = tokens.issue(
+            db,
+            custodian.web_keys,
+            custodian.clock.now(),
+            purpose,
+            account=deposit.account,
+            deposit=deposit.id,
+            custody=contact.id,
+            lifetime=LEAVE_SECONDS,
+        )
+        return f"{custodian.settings.public_url}/contact/{contact.id}/{page}#{token}"
+
+    return {"stop_link": link("decline", "stop"), "lost_link": link("lost", "lost")}
+
+
 def tell_customer(
     custodian: Custodian,
     db: Session,
@@ -163,13 +196,14 @@ def tell_customer(
     extra: dict[str, str] | None = None,
     *,
     entry: Entry | None = None,
+    occasion: str = "",
 ) -> None:
     """Write to all of the customer's addresses about a deposit."""
     more = dict(extra or {})
     if entry is not None and entry.event.custody is not None:
-        more["contact"] = _name_of(custodian, db, entry.event.custody)
+        more["contact"] = name_of(custodian, db, entry.event.custody)
+    occasion = entry.event.id if entry else occasion
     for recipient in customer_recipients(custodian, db, deposit.account).recipients:
-        occasion = entry.event.id if entry else ""
         send(custodian, db, deposit, recipient, message, occasion=occasion, extra=more)
 
 
@@ -181,12 +215,17 @@ def tell_contacts(
     *,
     only: str | None = None,
     entry: Entry | None = None,
+    occasion: str = "",
+    extra: Callable[[str], dict[str, str]] | None = None,
 ) -> None:
-    """Write to the contacts of a deposit, or to one of them."""
-    for recipient in contact_recipients(custodian, db, deposit).recipients:
-        if only is None or (recipient.custody and recipient.custody.id == only):
-            occasion = entry.event.id if entry else ""
-            send(custodian, db, deposit, recipient, message, occasion=occasion)
+    """Write to the contacts of a deposit, or to one of them, even if that one has left.
+
+    `extra` is called with the language and fills more places.
+    """
+    occasion = entry.event.id if entry else occasion
+    for recipient in contact_recipients(custodian, db, deposit, only=only).recipients:
+        more = extra(_locale(db, deposit, recipient.custody)) if extra else None
+        send(custodian, db, deposit, recipient, message, occasion=occasion, extra=more)
 
 
 def tell_about_recovery(custodian: Custodian, db: Session, entry: Entry, message: str) -> None:
@@ -205,7 +244,8 @@ def tell_about_recovery(custodian: Custodian, db: Session, entry: Entry, message
         send(custodian, db, deposit, recipient, name, recovery, occasion=entry.event.id)
 
 
-def _name_of(custodian: Custodian, db: Session, custody: str) -> str:
+def name_of(custodian: Custodian, db: Session, custody: str) -> str:
+    """Return a contact's name, empty for another custodian's."""
     row = db.get(CustodyRow, custody)
     details = row and custodies.contact_details(custodian.web_keys, row)
     return details[0] if details else ""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import false, select, update
 from sqlalchemy.orm import Session
 
-from escrow.custodian import approvals, deposits, notices, release, replacing
+from escrow.custodian import approvals, contacts, deposits, notices, release, replacing
 from escrow.custodian.entries import Entries, Entry
 from escrow.custodian.letters import tell_about_recovery, tell_contacts, tell_customer
 from escrow.custodian.service import Custodian
@@ -54,9 +54,10 @@ def _about_deposit(message: str, *, contacts: bool = False) -> Reaction:
 
 REACTIONS: dict[str, Reaction] = {
     "deposit created": deposits.take_in,
-    "custody held": deposits.count_in,
-    "custody declined": _about_deposit("custody_declined"),
-    "custody lost": _about_deposit("custody_lost"),
+    "custody held": contacts.held,
+    "custody declined": contacts.declined,
+    "custody lost": contacts.lost,
+    "custody moved": contacts.moved,
     "custody paused": _about_deposit("custody_paused"),
     "deposit complete": replacing.take_over,
     "deposit closing": _about_deposit("deposit_closing", contacts=True),

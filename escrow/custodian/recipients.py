@@ -2,10 +2,11 @@
 
 An account's addresses are those whose keyed hashes stand in its newest `account created` or
 `address changed`. The contacts are those of the manifest that the ledger names, but who declined
-or was never given a piece; their addresses must open the commitment in it. (A contact who moved is
-told here once `custody moved` is taken up with its signature checked; the web tier's word is not
-enough.) What the tables say of a custody's state counts for nothing: who can write it, or is signed
-in as the customer and reports pieces as lost, would otherwise choose who is told.
+or was never given a piece; their addresses must open the commitment in it, or that of the newest
+`custody moved` that counts: each must follow the one before and be signed with the piece itself
+(see `escrow.protocol.move`), so the web tier's word moves nobody. What the tables say of a
+custody's state counts for nothing: who can write it, or is signed in as the customer and reports
+pieces as lost, would otherwise choose who is told.
 """
 
 from dataclasses import dataclass, field
@@ -22,11 +23,12 @@ from escrow.deposit.models import CustodyRow, Deposit
 from escrow.errors import Unavailable
 from escrow.protocol import manifest as manifests
 from escrow.protocol.manifest import Manifest
+from escrow.protocol.move import Move, Moved, newest
 from escrow.webkeys import ForgedRow
 
 ADDRESS = ("address", "address")
 _SAID = ("account created", "address changed")
-_LEFT = {"custody declined", "custody withdrawn"}
+_LEFT = ("custody declined", "custody withdrawn")
 
 
 @dataclass(frozen=True)
@@ -88,27 +90,53 @@ def _addresses(entry: Entry) -> list[bytes]:
     return found
 
 
-def contact_recipients(custodian: Custodian, db: Session, deposit: Deposit) -> Told:
-    """Return the contacts of a deposit whose name and address open their commitment.
+def contact_recipients(
+    custodian: Custodian, db: Session, deposit: Deposit, *, only: str | None = None
+) -> Told:
+    """Return the contacts of a deposit whose name and address open their newest commitment.
 
-    Raises ForgedRow when the stored manifest is not the one that the ledger names.
+    Those who left are not among them, unless it is the one whom `only` names. Raises ForgedRow
+    when the stored manifest is not the one that the ledger names.
     """
     entries = Entries(db, custodian.keys).of_deposit(deposit.id)
-    left = {entry.event.custody for entry in entries if entry.event.type in _LEFT}
+    left = left_by(entries, *_LEFT)
     rows = {row.id: row for row in custodies.custodies_of(db, deposit.id)}
     told = Told([], [])
     for line in manifest_of(deposit, entries).of_role("contact"):
-        if line.custody in left:
+        if line.custody != only and (only is not None or line.custody in left):
             continue
-        found = _checked_contact(custodian, line, rows.get(line.custody))
+        moved = newest_move(line, entries)
+        found = _checked_contact(custodian, line, moved, rows.get(line.custody))
         if found is None:
             custodian.alarm(
                 "contact's address does not fit", deposit=deposit.id, custody=line.custody
             )
-            told.refused.append(line.contact_commitment or bytes(32))
+            commitment = moved.commitment if moved else line.contact_commitment
+            told.refused.append(commitment or bytes(32))
         else:
             told.recipients.append(found)
     return told
+
+
+def left_by(entries: list[Entry], *types: str) -> set[str | None]:
+    """Return the custodies of which one of these was said last, and not `custody held` since."""
+    left: set[str | None] = set()
+    for entry in entries:
+        if entry.event.type in types:
+            left.add(entry.event.custody)
+        elif entry.event.type == "custody held":
+            left.discard(entry.event.custody)
+    return left
+
+
+def newest_move(line: manifests.Custody, entries: list[Entry]) -> Moved | None:
+    """Return the newest move of a contact that counts, None while the manifest's address does."""
+    moves = [
+        Moved(custody=line.custody, **entry.event.data)
+        for entry in entries
+        if entry.event.type == "custody moved" and entry.event.custody == line.custody
+    ]
+    return newest(line.contact_commitment or b"", moves, line.release_key)
 
 
 def manifest_of(deposit: Deposit, entries: list[Entry]) -> Manifest:
@@ -123,7 +151,7 @@ def manifest_of(deposit: Deposit, entries: list[Entry]) -> Manifest:
 
 
 def _checked_contact(
-    custodian: Custodian, line: manifests.Custody, row: CustodyRow | None
+    custodian: Custodian, line: manifests.Custody, moved: Moved | None, row: CustodyRow | None
 ) -> Recipient | None:
     if row is None:
         return None
@@ -137,6 +165,9 @@ def _checked_contact(
     if details is None:
         return None
     name, address, nonce = details
-    if manifests.contact_commitment(nonce, name, address) != line.contact_commitment:
+    if moved is not None:
+        if not moved.is_of(Move(name, address, nonce, moved.previous)):
+            return None
+    elif manifests.contact_commitment(nonce, name, address) != line.contact_commitment:
         return None
     return Recipient(address, custodian.web_keys.lookup(address), row, name, phrase or None)

@@ -10,10 +10,11 @@ from escrow.account.addresses import lookups_of
 from escrow.account.flow import accounts_of
 from escrow.api import CONTACT, SESSION, Empty, Result, api_blueprint
 from escrow.context import Web, web
-from escrow.deposit import bodies, closing, contact, custodies, enrol, flow, views
+from escrow.deposit import bodies, closing, contact, contacts, custodies, enrol, flow, views
 from escrow.deposit.models import CustodyRow, Deposit
 from escrow.ledger import read
 from escrow.ledger.models import LedgerEvent
+from escrow.protocol.move import Move
 
 blueprint = api_blueprint("deposit")
 
@@ -195,30 +196,56 @@ def withdraw_invitation(custody: str, json_data: Empty) -> Any:
 
 
 @blueprint.post("/custodies/<id:custody>/decline")
-@blueprint.input(Empty)
+@blueprint.input(bodies.LeaveIn)
 @blueprint.output(bodies.StateOut)
-@blueprint.doc(security=CONTACT, responses=[404, 409])
-def decline(custody: str, json_data: Empty) -> Any:
-    """Stop being a contact; the customer is told."""
+@blueprint.doc(security=CONTACT, responses=[404, 409, 410])
+def decline(custody: str, json_data: bodies.LeaveIn) -> Any:
+    """Stop being a contact, by a signed request or a mail link's token; the customer is told."""
     context = web()
     with context.database.transaction() as db:
-        row = contact.signer(db, context, custody, lock=True)
-        return {"state": flow.decline(db, context, row).state}
+        if json_data.token is not None:
+            row = contacts.by_token(db, context, custody, "decline", json_data.token)
+        else:
+            row = contact.signer(db, context, custody, lock=True)
+        return {"state": contacts.decline(db, context, row).state}
 
 
 @blueprint.post("/custodies/<id:custody>/lost")
-@blueprint.input(Empty)
+@blueprint.input(bodies.LeaveIn)
 @blueprint.output(bodies.StateOut)
-@blueprint.doc(security=SESSION + CONTACT, responses=[404, 409])
-def report_lost(custody: str, json_data: Empty) -> Any:
-    """Say that a piece is lost, as the customer or as its holder."""
+@blueprint.doc(security=SESSION + CONTACT, responses=[404, 409, 410])
+def report_lost(custody: str, json_data: bodies.LeaveIn) -> Any:
+    """Say that a piece is lost: as the customer, as its holder, or by a mail link's token."""
     context = web()
     with context.database.transaction() as db:
-        if contact.is_signed():
+        if json_data.token is not None:
+            row = contacts.by_token(db, context, custody, "lost", json_data.token)
+        elif contact.is_signed():
             row = contact.signer(db, context, custody, lock=True)
-            return {"state": flow.lost(db, context, row, row.role).state}
-        account = str(auth.require(db).account)
-        return {"state": flow.lost_by_customer(db, context, account, custody).state}
+        else:
+            account = str(auth.require(db).account)
+            return {"state": contacts.lost_by_customer(db, context, account, custody).state}
+        return {"state": contacts.lost(db, context, row, row.role).state}
+
+
+@blueprint.post("/custodies/<id:custody>/address")
+@blueprint.input(bodies.MoveIn)
+@blueprint.output(bodies.StateOut)
+@blueprint.doc(security=CONTACT, responses=[404, 409])
+def move(custody: str, json_data: bodies.MoveIn) -> Any:
+    """Move a contact to another name or address; the customer and the old address are told."""
+    context = web()
+    try:
+        return _move(context, custody, json_data)
+    except IntegrityError:  # the same move twice at the same moment
+        return _move(context, custody, json_data)
+
+
+def _move(context: Web, custody: str, said: bodies.MoveIn) -> Result:
+    with context.database.transaction() as db:
+        row = contact.signer(db, context, custody, lock=True)
+        to = Move(said.name, said.address, said.nonce, said.previous)
+        return {"state": contacts.move(db, context, row, to, contact.signed_request()).state}
 
 
 @blueprint.post("/custodies/<id:custody>/phrase")
@@ -231,7 +258,7 @@ def set_phrase(custody: str, json_data: bodies.PhraseIn) -> Any:
     views.refuse_empty(json_data.phrase, "phrase")
     with context.database.transaction() as db:
         row = contact.signer(db, context, custody, lock=True)
-        return {"state": flow.set_phrase(db, context, row, json_data.phrase).state}
+        return {"state": contacts.set_phrase(db, context, row, json_data.phrase).state}
 
 
 @blueprint.put("/custodies/<id:custody>/wraps/<any(share, check):part>")

@@ -19,6 +19,7 @@ from escrow.api import (
 from escrow.protocol import envelope, invitation, manifest, seal, slip39, wrap
 
 Reason = Annotated[str, Text(200)]
+Token = Annotated[str, Text(64, 20)]
 Manifest = Annotated[bytes, Base64(manifest.MAX_LENGTH_BYTES, 2)]
 Envelope = Annotated[bytes, Base64(envelope.MAX_ENVELOPE_LENGTH_BYTES, 1)]
 Sealed = Annotated[bytes, Base64(seal.MAX_SEALED_LENGTH_BYTES, 1)]
@@ -97,6 +98,24 @@ class PhraseIn(Body):
     """The phrase that a contact will see in every mail."""
 
     phrase: Annotated[str, Text(80, 1)]
+
+
+class LeaveIn(Body):
+    """The token of a mail link; null from a session or a signed request."""
+
+    token: Token | None = None
+
+
+class MoveIn(Body):
+    """Where a contact can be reached from now on. The body must be in the one serialisation.
+
+    `previous` is the commitment that this follows: the description's, or that of the newest move.
+    """
+
+    name: Annotated[str, Text(80, 1)]
+    address: Address
+    nonce: Annotated[bytes, Base64.exactly(16)]
+    previous: Hash
 
 
 class WrapIn(Body):

@@ -27,13 +27,14 @@ def signer(db: Session, web: Web, custody: str | None = None, *, lock: bool = Fa
 
     `custody` is the one that the path names. Raises Unauthenticated.
     """
-    found = custodies.signer_of(db, _signed_request(), web.clock.now(), lock=lock)
+    found = custodies.signer_of(db, signed_request(), web.clock.now(), lock=lock)
     if custody is not None and found.id != custody:
         raise Unauthenticated
     return found
 
 
-def _signed_request() -> custodies.SignedRequest:
+def signed_request() -> custodies.SignedRequest:
+    """Return the current request as its headers claim it was signed; raises Unauthenticated."""
     headers = request.headers
     custody, time = headers.get(CUSTODY_HEADER, ""), headers.get(TIME_HEADER, "")
     if not is_identifier(custody) or not (time.isascii() and time.isdigit() and len(time) < 16):

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from escrow.context import Web
 from escrow.db import insert_rows
 from escrow.deposit import custodies
-from escrow.deposit.models import Blob, CustodyRow, Deposit
+from escrow.deposit.models import FIRST_REMINDER_SECONDS, Blob, CustodyRow, Deposit
 from escrow.errors import Conflict, MalformedRequest, RateLimited, StepUpRequired
 from escrow.ledger.append import append
 from escrow.ledger.read import current_keys
@@ -253,6 +253,7 @@ def _custody(
         row.nonce = web.keys.encrypt(custodies.NONCE, row.id, account, contact.nonce.hex())
         row.fetch_sha256 = contact.fetch_sha256
         row.invited_until = until
+        row.due_at = web.clock.now() + FIRST_REMINDER_SECONDS
     return row
 
 

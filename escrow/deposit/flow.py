@@ -9,10 +9,17 @@ from escrow.account import limits
 from escrow.context import Web
 from escrow.deposit import custodies
 from escrow.deposit.enrol import INVITATION_SECONDS
-from escrow.deposit.models import Blob, CustodyRow
+from escrow.deposit.models import (
+    CHECK_SECONDS,
+    FIRST_REMINDER_SECONDS,
+    LEFT,
+    Blob,
+    CustodyRow,
+)
 from escrow.errors import Gone, MalformedRequest, Unauthenticated, WrongState
 from escrow.ledger.append import append
 from escrow.ledger.models import CheckpointRow, LedgerEvent
+from escrow.mail import tokens
 from escrow.protocol import attestation as attestations
 from escrow.protocol.attestation import Attestation
 from escrow.protocol.encoding import pae_hash, sha256
@@ -24,7 +31,7 @@ RESUMED_AN_HOUR = 10
 MAX_WRAPS = 16
 CHECKPOINT_AGE_SECONDS = 86400
 _FETCH_WINDOW_SECONDS = 600
-_GONE = {"withdrawn", "declined", "lost", "destroyed", "rejected"}
+_GONE = {"withdrawn", "destroyed", "rejected"}
 
 
 def event_id(purpose: str, *parts: str | bytes | int) -> str:
@@ -90,15 +97,13 @@ def attest(
 ) -> CustodyRow:
     """Record a custodian's proof; `said` is (means, checkpoint hash, time).
 
-    The first `share` attestation makes an invited custody held and ends its invitation. Raises
-    WrongState, MalformedRequest (time, checkpoint_hash, signature), RateLimited.
+    The first `share` attestation makes an invited custody held and ends its invitation; one that
+    was declined or reported lost comes back with it, for 30 days. Raises WrongState,
+    MalformedRequest (time, checkpoint_hash, signature), RateLimited.
     """
     means, checkpoint_hash, time = said
     row = custodies.find_custody(db, custody, lock=True)
-    if row.role == "provider" or row.state in _GONE:
-        raise WrongState(row.state)
-    if row.state == "invited" and means != "share":
-        raise WrongState(row.state, "Accept with the piece itself first.")
+    _check_may_attest(web, row, means)
     deposit = custodies.find_deposit(db, row.deposit)
     if deposit.state in {"closed", "rejected"}:
         raise WrongState(deposit.state)
@@ -132,6 +137,18 @@ def attest(
     return row
 
 
+def _check_may_attest(web: Web, row: CustodyRow, means: str) -> None:
+    if row.role == "provider" or row.state in _GONE:
+        raise WrongState(row.state)
+    if row.state == "invited" and means != "share":
+        raise WrongState(row.state, "Accept with the piece itself first.")
+    if row.state in LEFT:
+        if web.clock.now() >= (row.due_at or 0):
+            raise WrongState(row.state, "More than 30 days ago: ask for a new invitation.")
+        if means != "share":
+            raise WrongState(row.state, "Prove with the piece itself that it is there.")
+
+
 def _check_freshness(db: Session, web: Web, checkpoint_hash: bytes, time: int) -> None:
     now = web.clock.now()
     if abs(now - time) > custodies.CLIENT_TIME_SECONDS:
@@ -155,10 +172,12 @@ def _note_proof(db: Session, web: Web, row: CustodyRow, means: str) -> None:
         row.last_check_at = now
         return
     row.last_share_at = now
-    if row.state == "invited":
+    if row.state == "invited" or row.state in LEFT:
+        tokens.revoke(db, row.id, "decline", "lost")
         row.state = "held"
         row.fetch_sha256 = None
         row.invited_until = None
+        row.due_at = now + CHECK_SECONDS if row.role == "contact" else None
         delete_blobs(db, row.id, "invitation")
         say(db, web, row, "held")
 
@@ -170,68 +189,36 @@ def delete_blobs(db: Session, custody: str, *kinds: str) -> None:
 
 def resume(db: Session, web: Web, account: str, custody: str) -> CustodyRow:
     """Let an invitation be fetched for 14 days more; raises NotFound, WrongState."""
-    row = _own_custody(db, account, custody)
+    row = own_custody(db, account, custody)
     if row.role != "contact" or row.state != "invited":
         raise WrongState(row.state)
     limits.spend(db, web, "resume", row.id, RESUMED_AN_HOUR)
     row.paused = False
     row.invited_until = web.clock.now() + INVITATION_SECONDS
+    row.due_at = web.clock.now() + FIRST_REMINDER_SECONDS
     say(db, web, row, "resumed", until=row.invited_until)
     return row
 
 
 def withdraw(db: Session, web: Web, account: str, custody: str) -> CustodyRow:
     """Take an invitation back; the sealed invitation is destroyed. NotFound, WrongState."""
-    row = _own_custody(db, account, custody)
+    row = own_custody(db, account, custody)
     if row.state == "withdrawn":
         return row
     if row.role != "contact" or row.state != "invited":
         raise WrongState(row.state)
     row.state = "withdrawn"
+    row.due_at = None
     row.fetch_sha256 = None
     delete_blobs(db, row.id, "invitation")
     say(db, web, row, "withdrawn")
     return row
 
 
-def _own_custody(db: Session, account: str, custody: str) -> CustodyRow:
+def own_custody(db: Session, account: str, custody: str) -> CustodyRow:
+    """Return a custody of a deposit of the account's, locked; raises NotFound."""
     row = custodies.find_custody(db, custody, lock=True)
     custodies.find_deposit(db, row.deposit, account)
-    return row
-
-
-def decline(db: Session, web: Web, row: CustodyRow) -> CustodyRow:
-    """A contact stops; nothing of the deposit changes, the customer is told. WrongState."""
-    if row.state == "declined":
-        return row
-    if row.role != "contact" or row.state not in {"invited", "held"}:
-        raise WrongState(row.state)
-    row.state = "declined"
-    row.fetch_sha256 = None
-    delete_blobs(db, row.id, "invitation")
-    say(db, web, row, "declined")
-    return row
-
-
-def lost(db: Session, web: Web, row: CustodyRow, by: str) -> CustodyRow:
-    """Record that a piece is lost, as its holder or the customer says. WrongState."""
-    if row.state == "lost":
-        return row
-    if row.role == "provider" or row.state not in {"invited", "held"}:
-        raise WrongState(row.state)
-    row.state = "lost"
-    say(db, web, row, "lost", by=by)
-    return row
-
-
-def lost_by_customer(db: Session, web: Web, account: str, custody: str) -> CustodyRow:
-    """Record that the customer says a piece of hers is lost. NotFound, WrongState."""
-    return lost(db, web, _own_custody(db, account, custody), "customer")
-
-
-def set_phrase(db: Session, web: Web, row: CustodyRow, phrase: str) -> CustodyRow:
-    """Keep the phrase that the contact will see in every mail."""
-    row.phrase = web.keys.encrypt(custodies.PHRASE, row.id, row.account, phrase)
     return row
 
 

@@ -5,6 +5,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from escrow.db import Base, binary, identifier, seconds
 
+# What `CustodyRow.due_at` is set to by state: a reminder of an invitation, of a check, the end of
+# the days in which a piece that was declined or reported lost comes back by a proof.
+FIRST_REMINDER_SECONDS = 2 * 86400
+CHECK_SECONDS = 182 * 86400
+LEFT_SECONDS = 30 * 86400
+LEFT = ("declined", "lost")
+
 
 class Deposit(Base):
     """One escrowed secret. States: pending, active, complete, closing, closed, rejected.
@@ -58,7 +65,8 @@ class CustodyRow(Base):
     """One custodian's share of one deposit.
 
     States: invited, held, rejected, declined, lost, withdrawn, destroyed. `name`, `address`,
-    `nonce` and `phrase` are encrypted; `fetch_sha256` guards the invitation.
+    `nonce` and `phrase` are encrypted; `fetch_sha256` guards the invitation. `due_at` is when the
+    custodian has something to do that time alone asks for, and null when there is nothing.
     """
 
     __tablename__ = "custody"
@@ -91,6 +99,7 @@ class CustodyRow(Base):
     last_check_at: Mapped[int | None] = seconds()
     verified_at: Mapped[int | None] = seconds(index=True)
     vetoed: Mapped[bool] = mapped_column(default=False)
+    due_at: Mapped[int | None] = seconds(index=True)
 
 
 class Blob(Base):

@@ -1,28 +1,63 @@
-"""What a mail says: plain text from `messages/<message>.<locale>.txt`, filled in and framed.
+"""What a mail says: `messages/<message>.<locale>.txt`, filled in and framed.
 
-The first line of a message is its subject, then an empty line, then the text; `$name` is filled in.
-A sign of life that a contact chose (`phrase`) stands on top of each mail to it; below each mail
-stands whom to call. Values are put on one line, so that nothing typed by a person looks like text
-of ours.
+A new message is a pair of files, `x.en.txt` and `x.nl.txt`, with the same places, and a call of
+`outbox.queue(…, message="x", contents={…})`; nothing else. In a file:
+
+    The subject, on the first line             at most 78 characters; names in it are shortened
+
+    A paragraph with $places in it.            an empty line ends it
+
+    # What you do now                          a heading
+
+    1. First this                              a list; `- ` makes one without numbers
+    2. Then that
+
+        $code                                  four spaces: a code, large
+
+    [Stop it] $link                            the one button: a link to a page, whose own button
+                                               is a POST
+
+Places that every message may use: `provider`, `phone`, `support`, `url`. A letter about a deposit
+(`escrow.custodian.letters`) fills `label`, `customer`, `name`, `custody_link`; one about a recovery
+also `opened`, `ready`, `expires`. The test of all messages (tests/mail/test_letters.py) says what
+else is wanted: the same places in both languages, sentences of at most 15 words on average, plain
+words. Say what happened, what to do, by when; the frame says what never to do and whom to call.
+
+A sign of life that a contact chose (`phrase`) stands on top of each mail to it. Values are put on
+one line and lose characters that steer the direction of text, so that nothing typed by a person
+looks like text of ours.
 """
 
 import re
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+import unicodedata
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from string import Template
 
 from escrow.config import Settings
 from escrow.i18n import supported_locale
+from escrow.mail import render
 
-SERVICE_NAMES = {"en": "Key recovery", "nl": "Sleutelherstel"}
 # Filled in from the settings, or empty, when the contents do not say them.
 PROVIDED = frozenset({"provider", "phone", "support", "url", "phrase"})
+# Typed by people: set apart from our own text, and shortened where a subject is too long.
+PERSONAL = frozenset({"label", "name", "contact", "customer", "phrase"})
+MAX_SUBJECT_LENGTH = 78
+_SHORTEST = 8
 _NAME = re.compile(r"[a-z][a-z_]*\Z")
-_BLANK = re.compile(r"[\s\x00-\x1f\x7f\u2028\u2029]+")
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_JOINERS = "\u200c\u200d"  # emoji and some scripts are made with them
+_ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail's subject and its text, plain and as HTML."""
+
+    subject: str
+    text: str
+    html: str
 
 
 def check(message: str, locale: str, contents: dict[str, str]) -> None:
@@ -35,7 +70,7 @@ def check(message: str, locale: str, contents: dict[str, str]) -> None:
 def places(message: str, locale: str) -> set[str]:
     """Return the names of a message's places."""
     subject, text = _read(message, supported_locale(locale))
-    return set(subject.get_identifiers()) | set(text.get_identifiers())
+    return set(subject.get_identifiers()) | set(Template(text).get_identifiers())
 
 
 def names() -> set[str]:
@@ -45,12 +80,25 @@ def names() -> set[str]:
     return found - {"frame", "phrase"}
 
 
-def write(
-    settings: Settings, message: str, locale: str, contents: dict[str, str]
-) -> tuple[str, str]:
-    """Return (subject, text) of a mail."""
+def write(settings: Settings, message: str, locale: str, contents: dict[str, str]) -> Letter:
+    """Fill a message in, with phrase and frame; both parts are made of the same blocks."""
     locale = supported_locale(locale)
-    values = {
+    values = _values(settings, contents)
+    subject, text = _read(message, locale)
+    phrase = render.blocks(_source("phrase", locale)) if values["phrase"] else []
+    own, frame = render.blocks(text), render.blocks(_source("frame", locale))
+    title = _subject(subject, values)
+    plain = {name: _isolated(name, value) for name, value in values.items()}
+    look = render.Look(locale, title, settings.provider_colour, values["provider"])
+    return Letter(
+        title,
+        render.as_text([*phrase, *own, *frame], plain),
+        render.as_html(phrase, own, frame, values, PERSONAL, look),
+    )
+
+
+def _values(settings: Settings, contents: dict[str, str]) -> dict[str, str]:
+    given = {
         "provider": settings.provider_name,
         "phone": settings.provider_phone,
         "support": settings.provider_support,
@@ -58,50 +106,58 @@ def write(
         "phrase": "",
         **contents,
     }
-    values = {name: _BLANK.sub(" ", value).strip() for name, value in values.items()}
-    subject, text = _read(message, locale)
-    parts = []
-    if values["phrase"]:
-        parts.append(_whole("phrase", locale).substitute(values))
-    parts += [text.substitute(values), _whole("frame", locale).substitute(_frame(values, locale))]
-    return subject.substitute(values), "\n\n".join(part.strip("\n") for part in parts) + "\n"
-
-
-def _frame(values: dict[str, str], locale: str) -> dict[str, str]:
+    values = {name: clean(value) for name, value in given.items()}
+    for name in PERSONAL & set(values):  # mail programs make a link of whatever looks like one
+        values[name] = values[name].replace("://", ": //")
     reachable = [values[name] for name in ("phone", "support") if values[name]]
     return {**values, "reachable": ", ".join(reachable) or values["url"]}
 
 
-def compose(
-    settings: Settings, identifier: str, recipient: str, subject: str, text: str, at: int
-) -> EmailMessage:
-    """Make the mail: plain text; the same Message-ID whenever it is tried again."""
-    from datetime import UTC, datetime
+def clean(value: str) -> str:
+    """Put a value on one line, in NFC, without control and direction characters."""
+    kept = unicodedata.normalize("NFC", _BLANK.sub(" ", value))
+    return "".join(
+        character
+        for character in kept
+        if character in _JOINERS or unicodedata.category(character) not in {"Cf", "Cc", "Cs"}
+    ).strip()
 
-    mail = EmailMessage(policy=SMTP.clone(utf8=False))
-    name, sender = parseaddr(settings.mail_from or f"recovery@{settings.host.split(':')[0]}")
-    mail["From"] = Address(display_name=name or settings.provider_name, addr_spec=sender)
-    mail["To"] = Address(addr_spec=recipient)
-    mail["Subject"] = subject
-    mail["Date"] = format_datetime(datetime.fromtimestamp(at, UTC))
-    mail["Message-ID"] = f"<{identifier}@{settings.host.split(':')[0]}>"
-    mail["Auto-Submitted"] = "auto-generated"
-    mail["X-Auto-Response-Suppress"] = "All"
-    mail.set_content(text, charset="utf-8", cte="quoted-printable")
-    return mail
+
+def _isolated(name: str, value: str) -> str:
+    """Keep what is written from right to left from turning the sentence around it."""
+    turns = any(unicodedata.bidirectional(character) in {"R", "AL"} for character in value)
+    return f"{_ISOLATE}{value}{_END_ISOLATE}" if turns and name in PERSONAL else value
+
+
+def _subject(template: Template, values: dict[str, str]) -> str:
+    """Fill a subject in; what people typed is shortened until it has at most 78 characters."""
+    short = dict(values)
+    named = PERSONAL & set(template.get_identifiers())
+    while True:
+        filled = {name: _isolated(name, value) for name, value in short.items()}
+        subject = template.substitute(filled)
+        excess = len(subject) - MAX_SUBJECT_LENGTH
+        longest = max(named, key=lambda name: len(short[name]), default="")
+        if excess <= 0 or not longest or len(short[longest]) <= _SHORTEST:
+            return subject
+        length = max(_SHORTEST, len(short[longest]) - excess) - 1
+        short[longest] = _cut(short[longest], length) + "…"
+
+
+def _cut(value: str, length: int) -> str:
+    """Shorten a value without leaving half a character behind."""
+    while length and (unicodedata.combining(value[length]) or value[length] in "\ufe0f\u200d"):
+        length -= 1
+    return value[:length].rstrip(" \u200d")
 
 
 @lru_cache(maxsize=256)
-def _read(message: str, locale: str) -> tuple[Template, Template]:
+def _read(message: str, locale: str) -> tuple[Template, str]:
     subject, _, text = _source(message, locale).partition("\n\n")
-    return Template(subject), Template(text)
+    return Template(subject.strip()), text
 
 
-@lru_cache(maxsize=8)
-def _whole(name: str, locale: str) -> Template:
-    return Template(_source(name, locale))
-
-
+@lru_cache(maxsize=256)
 def _source(message: str, locale: str) -> str:
     if not _NAME.match(message):
         raise KeyError(message)

@@ -45,6 +45,7 @@ class MailToken(Base):
     """
 
     __tablename__ = "mail_token"
+    __table_args__ = (Index("ix_mail_token_custody", "custody"),)
 
     hash: Mapped[bytes] = mapped_column(primary_key=True)
     purpose: Mapped[str] = mapped_column(String(16))

@@ -1,11 +1,11 @@
 """The outbox: a mail is a row, written in the transaction that has its reason.
 
-`key` makes a mail at most one: naming it again is harmless. Recipient and contents are encrypted
-until the next mail server has accepted the mail, then deleted. A `void` row is made for an address
-that nobody knows, so that known and unknown ones cost the same; it is never sent.
+`key` makes a mail at most one: naming it again is harmless. The row's identifier, and with it the
+mail's Message-ID, is a keyed hash of it: a row written again after a crash is the same mail. Mails
+of one `thread` (a recovery, a deposit) are shown together by mail programs. Recipient and contents
+are encrypted until the next mail server has accepted the mail, then deleted. A `void` row is made
+for an address that nobody knows, so that known and unknown ones cost the same; it is never sent.
 """
-
-import secrets
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -35,6 +35,7 @@ def queue(
     custody: str | None = None,
     is_customer: bool = True,
     void: bool = False,
+    thread: str = "",
 ) -> str:
     """Write one mail to one address; returns its row's identifier, the first one's for a repeat.
 
@@ -42,10 +43,11 @@ def queue(
     that nothing fills, and for an unknown message: both are mistakes in the program.
     """
     letter.check(message, locale, contents)
-    identifier = secrets.token_hex(16)
+    identifier = keys.hash("outbox", key)[:16].hex()
     owner = owner_of(account, custody)
     make = sqlite.insert if db.get_bind().dialect.name == "sqlite" else postgresql.insert
-    document = dump_json({"locale": locale, "contents": contents}).decode()
+    hashed = keys.hash("thread", thread)[:16].hex() if thread else ""
+    document = dump_json({"locale": locale, "contents": contents, "thread": hashed}).decode()
     statement = (
         make(Outbox)
         .values(
@@ -64,7 +66,7 @@ def queue(
             next_at=now,
             attempts=0,
         )
-        .on_conflict_do_nothing(index_elements=["key"])
+        .on_conflict_do_nothing()  # by key, and by the identifier that comes from it
     )
     db.execute(statement)
     return db.scalars(select(Outbox.id).where(Outbox.key == key)).one()

@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session
 from escrow.clock import Clock
 from escrow.config import Settings
 from escrow.db import Database
+from escrow.i18n import supported_locale
 from escrow.mail import letter, outbox
+from escrow.mail.compose import Sent, compose
 from escrow.mail.models import Outbox
 from escrow.mail.transport import Answer, Folder, Smtp, Transport, mailbox_of
 from escrow.webkeys import ForgedRow, WebKeys
@@ -27,6 +29,7 @@ CLAIM_SECONDS = 1800  # longer than a batch at the slowest server takes
 GIVE_UP_SECONDS = 48 * 3600
 VOID_SECONDS = 3600
 KEPT_SECONDS = 30 * 86400
+REPEATED = frozenset({"check_reminder"})  # come again and again: their header says where to stop
 RETRY_SECONDS = (60, 120, 300, 600, 1800, 3600, 2 * 3600, 4 * 3600, 6 * 3600)
 _log = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ class _Due:
     recipient: str = field(repr=False)
     locale: str
     contents: dict[str, str] = field(repr=False)
+    thread: str
 
 
 class Sender:
@@ -83,8 +87,11 @@ class Sender:
             return Answer("later", "failed")
 
     def _mail(self, due: _Due) -> EmailMessage:
-        subject, text = letter.write(self.settings, due.message, due.locale, due.contents)
-        return letter.compose(self.settings, due.id, due.recipient, subject, text, due.created_at)
+        written = letter.write(self.settings, due.message, due.locale, due.contents)
+        stop_page = due.contents["stop_link"] if due.message in REPEATED else ""
+        locale = supported_locale(due.locale)
+        sent = Sent(due.id, due.recipient, due.created_at, locale, due.thread, stop_page)
+        return compose(self.settings, written, sent)
 
     def _claim(self) -> list[_Due]:
         """Take what is due; nobody else takes it until the claim is over."""
@@ -127,6 +134,7 @@ class Sender:
             recipient,
             document["locale"],
             document["contents"],
+            document["thread"],
         )
 
     def _settle(self, due: _Due, answer: Answer) -> None:

@@ -64,6 +64,13 @@ def spend(db: Session, keys: WebKeys, now: int, purpose: str, token: str) -> Mai
     return row
 
 
+def revoke(db: Session, custody: str, *purposes: str) -> None:
+    """Delete a custody's tokens of some purposes: their links do nothing any more."""
+    db.execute(
+        delete(MailToken).where(MailToken.custody == custody, MailToken.purpose.in_(purposes))
+    )
+
+
 def sweep(db: Session, now: int) -> None:
     """Delete tokens whose time is over."""
     db.execute(delete(MailToken).where(MailToken.expires_at <= now))

@@ -72,7 +72,9 @@ DATA: dict[str, Shape] = {
     "custody attested": Shape(
         means=choice("share", "check"), checkpoint_hash=HASH, time=INTEGER, signature=SIGNATURE
     ),
-    "custody moved": Shape(previous=HASH, commitment=HASH, time=INTEGER, signature=SIGNATURE),
+    "custody moved": Shape(
+        previous=HASH, commitment=HASH, body_sha256=HASH, time=INTEGER, signature=SIGNATURE
+    ),
     "recovery opened": Shape(
         proof=choice("totp", "kit", "contacts", "totp+kit", "totp+contacts"),
         wait_seconds=INTEGER,

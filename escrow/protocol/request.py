@@ -27,14 +27,12 @@ class Request:
     time: int
 
     def _message(self) -> bytes:
-        return pae(
-            "escrow/v1/request",
-            raw_id(self.custody),
-            self.method,
-            self.path,
-            sha256(self.body),
-            self.time,
-        )
+        return message(self.custody, self.method, self.path, sha256(self.body), self.time)
+
+
+def message(custody: str, method: str, path: str, body_sha256: bytes, time: int) -> bytes:
+    """Return the bytes that are signed, for who has the body's SHA-256 only."""
+    return pae("escrow/v1/request", raw_id(custody), method, path, body_sha256, time)
 
 
 def sign(request: Request, key: Ed25519PrivateKey) -> bytes:

@@ -71,7 +71,11 @@ def test_who_declined_is_not_told(
     contact.http.post(f"/custodies/{contact.custody}/decline").ok()
     world.run()
     recovery = world.open_recovery(customer, made)
-    assert len(world.mailbox.to(contact.address)) == 1
+    subjects = [str(mail["Subject"]) for mail in world.mailbox.to(contact.address)]
+    assert subjects == [
+        "Thank you for holding a piece of “Laptop backup”",
+        "You are no longer a contact for “Laptop backup”",
+    ]
     assert _state(customer, recovery)["state"] == "waiting"
 
 
@@ -96,6 +100,7 @@ def test_the_word_of_the_web_tier_moves_no_contact(
     data = {
         "previous": made.manifest.custody(contact.custody).contact_commitment,
         "commitment": contact_commitment(nonce, name, address),
+        "body_sha256": bytes(32),
         "time": world.clock.now(),
         "signature": bytes(64),
     }

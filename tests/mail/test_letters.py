@@ -1,13 +1,17 @@
 """What mails say: complete in both languages, plain, and nothing that could be abused."""
 
 import re
+import unicodedata
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
+from string import Template
 
 import pytest
 
 from escrow.config import Settings
-from escrow.mail import demo, letter
+from escrow.mail import compose, demo, letter, render
+from escrow.mail.letter import Letter
 from escrow.mail.transport import Folder
 
 SETTINGS = Settings(
@@ -19,17 +23,61 @@ SETTINGS = Settings(
     mail_from="recovery@recovery.test",
 )
 MESSAGES = sorted(letter.names())
+# What a place holds in a mail as it is sent.
+USUAL = {
+    "label": "Laptop backup",
+    "name": "Anna",
+    "contact": "Anna",
+    "customer": "mira@example.org",
+    "until": "Thursday 26 November 2026",
+    "opened": "Monday 23 November 2026, 14:10",
+    "ready": "Thursday 26 November 2026, 14:10",
+    "expires": "Thursday 10 December 2026, 14:10",
+    "code": "123 456",
+    "link": "https://recovery.test/veto#" + "x" * 43,
+    "stop_link": f"https://recovery.test/contact/{'ab' * 16}/stop#" + "x" * 43,
+    "lost_link": f"https://recovery.test/contact/{'ab' * 16}/lost#" + "x" * 43,
+    "custody_link": f"https://recovery.test/contact/{'ab' * 16}",
+}
 # Our words, not the customer's (EXPERIENCE.md).
 NOT_PLAIN = re.compile(
-    r"\b(escrow|threshold|secret sharing|hpke|slip-?39|custod\w+|manifest|deposit|attest\w*)\b",
+    r"\b(escrow|threshold|shares?|secret sharing|hpke|slip-?39|custod\w+|manifest|deposit\w*"
+    r"|attest\w*|veto\w*|token|cryptogra\w+|quorum|stuk\w*|drempel\w*|geheim\w*|verifi\w+)\b",
     re.IGNORECASE,
 )
+FAMILIAR = re.compile(r"\b(jij|je|jou|jouw|jullie)\b", re.IGNORECASE)
+TAGS = {"html", "head", "meta", "title", "body", "div", "p", "h1", "h2", "a", "span"}
+TAGS |= {"ul", "ol", "li", "br"}
+EVERY = [(message, locale) for message in MESSAGES for locale in ("en", "nl")]
 
 
-def write(message: str, locale: str, **contents: str) -> tuple[str, str]:
-    filled = dict.fromkeys(letter.places(message, locale) - letter.PROVIDED, "<x>") | contents
+def write(message: str, locale: str, **contents: str) -> Letter:
+    named = letter.places(message, locale) - letter.PROVIDED
+    filled = {name: USUAL[name] for name in named} | contents
     letter.check(message, locale, filled)
     return letter.write(SETTINGS, message, locale, filled)
+
+
+def source(message: str, locale: str) -> str:
+    folder = Path(letter.__file__).parent / "messages"
+    return (folder / f"{message}.{locale}.txt").read_text("utf-8")
+
+
+class Words(HTMLParser):
+    """What a person reads of an HTML part, and its tags."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.words += "" if tag in {"a", "span"} else " "
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
 
 
 def test_there_are_messages() -> None:
@@ -37,60 +85,223 @@ def test_there_are_messages() -> None:
 
 
 @pytest.mark.parametrize("message", MESSAGES)
-def test_a_message_exists_in_both_languages_with_the_same_places(message: str) -> None:
+def test_a_message_states_the_same_facts_in_both_languages(message: str) -> None:
+    """The same places in the same numbers, lists and buttons in the same order."""
+    english, dutch = source(message, "en"), source(message, "nl")
     assert letter.places(message, "nl") == letter.places(message, "en")
-    assert write(message, "nl")[1] != write(message, "en")[1]
+    kinds = [[block.kind for block in render.blocks(text)] for text in (english, dutch)]
+    assert kinds[0] == kinds[1]
+    buttons = [re.findall(r"^\[[^]]+\] (\$\w+)$", text, re.M) for text in (english, dutch)]
+    assert buttons[0] == buttons[1]
+    assert len(buttons[0]) <= 1
+    numbers = [sorted(re.findall(r"\d+", text)) for text in (english, dutch)]
+    assert numbers[0] == numbers[1]
+    times = [text.count("$until") + text.count("$ready") for text in (english, dutch)]
+    assert times[0] == times[1]
 
 
-@pytest.mark.parametrize("locale", ["nl", "en"])
-@pytest.mark.parametrize("message", MESSAGES)
+@pytest.mark.parametrize(("message", "locale"), EVERY)
 def test_a_message_is_short_plain_and_says_whom_to_call(message: str, locale: str) -> None:
-    subject, text = write(message, locale)
-    assert subject
-    assert "\n" not in subject
-    assert len(subject) < 100
-    assert "+31 20 1234567" in text
-    assert "help@recovery.test" in text
-    assert "$" not in subject + text
-    assert not NOT_PLAIN.search(subject + text)
-    assert not re.search(r"(?i)click here|klik hier|dear|geachte|urgent|dringend", text)
-    words = [len(line.split()) for line in re.split(r"[.?!:]\s", text)]
-    assert sum(words) / len(words) < 16
+    made = write(message, locale)
+    whole = f"{made.subject}\n{made.text}"
+    assert "+31 20 1234567" in made.text
+    assert "help@recovery.test" in made.text
+    assert "$" not in whole
+    assert not NOT_PLAIN.search(re.sub(r"https://\S+", "", whole))
+    assert not FAMILIAR.search(whole)
+    assert not re.search(r"(?i)click|klik|dear|geachte|urgent|dringend|please note", whole)
+    assert not re.search(r"[^ ] {2,}|!", made.text.replace("\n    ", "\n"))
 
 
-@pytest.mark.parametrize("locale", ["nl", "en"])
-@pytest.mark.parametrize("message", MESSAGES)
-def test_a_link_is_the_services_own(message: str, locale: str) -> None:
-    assert set(re.findall(r"https?://\S+", write(message, locale)[1])) <= {"https://recovery.test"}
+def sentences(message: str, locale: str) -> list[str]:
+    """Take the text of a message apart into sentences; a heading or list item ends one."""
+    _, text = source(message, locale).split("\n\n", 1)
+    lines = [line for line in text.split("\n") if line.strip() and not line.startswith("[")]
+    lines = [re.sub(r"^(# |\d\. |- | {4})", "", line) for line in lines]
+    return [part for line in lines for part in re.split(r"(?<=[.?!:]) ", line) if part]
+
+
+@pytest.mark.parametrize(("message", "locale"), EVERY)
+def test_sentences_have_at_most_fifteen_words_on_average_and_none_is_long(
+    message: str, locale: str
+) -> None:
+    counted = [len(sentence.split()) for sentence in sentences(message, locale)]
+    assert sum(counted) / len(counted) <= 15
+    assert max(counted) <= 25, max(sentences(message, locale), key=lambda s: len(s.split()))
+
+
+def test_a_message_says_what_to_do() -> None:
+    """Something to do and by when, or that there is nothing to do."""
+    for message, locale in EVERY:
+        text = write(message, locale).text
+        nothing = {"en": r"do nothing|nothing (more|else)", "nl": r"niets( meer)? te doen"}
+        by_when = {
+            "en": r"today|now\b|at once|within|before|until|one day|again",
+            "nl": r"vandaag|nu\b|meteen|binnen|vóór|tot\b|op een dag|opnieuw",
+        }
+        assert re.search(nothing[locale], text) or re.search(by_when[locale], text)
+        never = {"en": "Never give your key", "nl": "Geef uw sleutel, kit, kaart of een code nooit"}
+        assert never[locale] in text
+
+
+def test_a_subject_fits_on_a_line() -> None:
+    for message, locale in EVERY:
+        subject = write(message, locale).subject
+        assert 0 < len(subject) <= 78
+        long = dict.fromkeys(("label", "name", "contact"), "Wörter und Zeichen " * 4)
+        long["customer"] = "a" * 60 + "@example.org"
+        named = {name: long[name] for name in long if name in letter.places(message, locale)}
+        subject = write(message, locale, **named).subject
+        assert len(subject) <= 78
+        for place in re.findall(r"\$(\w+)", source(message, locale).split("\n", 1)[0]):
+            assert USUAL.get(place, "") in subject or place in named
+
+
+def test_a_code_is_never_shortened() -> None:
+    assert write("login_code", "nl").subject == "Uw code: 123 456"
+
+
+def test_both_parts_say_the_same() -> None:
+    for message, locale in EVERY:
+        made = write(message, locale)
+        read = Words(made.html)
+        said = re.sub(r"\s+", " ", read.words)
+        for block in render.blocks(source(message, locale))[1:]:
+            for line in block.lines:
+                plain = re.sub(r"^(\d\. |- )", "", line)
+                filled = Template(plain).substitute(USUAL | {"url": SETTINGS.public_url})
+                if not (block.kind == "button" and line.startswith("$")):
+                    assert filled in said
+                    assert filled in made.text
+        links = {attrs["href"] for tag, attrs in read.tags if tag == "a"}
+        assert links == set(re.findall(r"https://\S+", made.text))
+        assert made.subject in said
+
+
+def test_a_link_is_the_services_own_and_the_token_stands_in_its_fragment() -> None:
+    for message, locale in EVERY:
+        for link in re.findall(r"\w+://\S+", write(message, locale).text):
+            assert link.startswith("https://recovery.test")
+            assert "?" not in link
+            assert "x" * 43 not in link.split("#")[0]
+
+
+def test_the_html_part_fetches_nothing_and_runs_nothing() -> None:
+    for message, locale in EVERY:
+        read = Words(write(message, locale).html)
+        tags = {tag for tag, _ in read.tags}
+        assert tags <= TAGS
+        names = {name for _, attrs in read.tags for name in attrs}
+        assert names <= {"lang", "dir", "charset", "name", "content", "style", "href"}
+        styles = [attrs["style"] or "" for _, attrs in read.tags if "style" in attrs]
+        assert not [style for style in styles if re.search(r"url|@|expression|position", style)]
 
 
 def test_every_contacts_mail_can_carry_the_phrase_that_the_contact_chose() -> None:
     for message in MESSAGES:
-        _, text = write(message, "nl", phrase="blauwe fiets")
-        assert text.startswith("Uw zin: blauwe fiets\n")
-        assert "Uw zin" not in write(message, "nl")[1]
+        made = write(message, "nl", phrase="blauwe fiets")
+        assert made.text.startswith("Uw zin: blauwe fiets\n")
+        assert "Uw zin: blauwe fiets" in Words(made.html).words
+        assert "Uw zin" not in write(message, "nl").text
 
 
-def test_text_typed_by_people_stays_on_its_line() -> None:
+def headers(made: Letter, **changes: str) -> compose.EmailMessage:
+    given = {"identifier": "ab" * 16, "recipient": "a@example.org", **changes}
+    return compose.compose(SETTINGS, made, compose.Sent(at=1_795_000_000, **given))
+
+
+@pytest.mark.parametrize("place", sorted(letter.PERSONAL))
+def test_text_typed_by_people_stays_on_its_line(place: str) -> None:
     """A label cannot look like a paragraph of ours, nor start a header."""
-    label = "x\r\nBcc: all@example.org\n\nCall\u2028this number"
-    subject, text = write("recovery_opened_customer", "en", label=label)
-    assert "“x Bcc: all@example.org Call this number”" in subject
-    assert "\nCall" not in text
-    mail = letter.compose(SETTINGS, "ab" * 16, "a@example.org", subject, text, 1_795_000_000)
-    assert "Bcc" not in mail
-    assert mail["Subject"] == subject
+    typed = "x\r\nBcc: all@example.org\n\nCall\u2028this\x85number\x00"
+    one_line = "x Bcc: all@example.org Call this number"
+    found = [m for m in MESSAGES if f"${place}" in source(m, "en").split("\n", 1)[1]]
+    for message in MESSAGES if place == "phrase" else found:
+        made = write(message, "en", **{place: typed})
+        assert one_line in made.text
+        assert "\n" not in made.subject
+        mail = headers(made)
+        assert "Bcc" not in mail
+        assert mail["Subject"] == made.subject
+
+
+def test_text_typed_by_people_is_no_markup_and_no_link() -> None:
+    label = '<a href="https://evil.test">$link</a> [Stop] $link'
+    made = write("recovery_opened_customer", "en", label=label)
+    read = Words(made.html)
+    hosts = {attrs["href"] for tag, attrs in read.tags if tag == "a"}
+    assert hosts == {USUAL["link"], SETTINGS.public_url}
+    assert "https://evil.test" not in made.text
+    assert "$link" in made.subject
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("Zoe\u0308", "Zoë"),
+        ("👩\u200d🔬 Ada", "👩\u200d🔬 Ada"),
+        ("張 偉", "張 偉"),
+        ("a\u202egnp.exe", "agnp.exe"),
+        ("a\u2066b\u2069\ufeff\u200b", "ab"),
+        ("  two \t words ", "two words"),
+    ],
+)
+def test_names_of_all_kinds_are_shown_as_they_are(typed: str, shown: str) -> None:
+    made = write("contact_thanks", "en", name=typed)
+    assert f"Hello {shown},\n" in made.text
+    assert f">{shown}</span>," in made.html
+
+
+def test_a_name_from_right_to_left_does_not_turn_the_sentence() -> None:
+    made = write("contact_thanks", "nl", name="שרה לוי", label="مفتاح")
+    assert "Hallo \u2068שרה לוי\u2069," in made.text
+    assert "“\u2068مفتاح\u2069”" in made.subject
+    assert '<span dir="auto" style="unicode-bidi:isolate">שרה לוי</span>' in made.html
+
+
+def test_a_shortened_name_ends_with_a_whole_character() -> None:
+    label = "👩\u200d🔬" * 30
+    subject = write("deposit_complete", "en", label=label).subject
+    cut = subject.split("“")[1].split("…")[0]
+    assert not cut.endswith("\u200d")
+    assert unicodedata.is_normalized("NFC", subject)
+
+
+@pytest.mark.parametrize("colour", ["#ffffff", "#000000", "#ffee00", "#1f5fa8", "#7f7f7f"])
+def test_a_button_can_be_read_on_any_colour(colour: str) -> None:
+    painted = replace(SETTINGS, provider_colour=colour)
+    html = letter.write(painted, "deposit_active", "en", USUAL).html
+    found = re.search(rf"background:{colour};color:(#\w+);", html)
+    assert found is not None
+    channels = [[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in (colour, found[1])]
+    light, dark = sorted(
+        (
+            sum(
+                w * (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4)
+                for w, v in zip((0.2126, 0.7152, 0.0722), part, strict=True)
+            )
+            for part in channels
+        ),
+        reverse=True,
+    )
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_a_colour_that_is_none_does_not_get_into_the_style() -> None:
+    strange = replace(SETTINGS, provider_colour='red;x:url("https://evil.test")')
+    html = letter.write(strange, "deposit_active", "en", USUAL).html
+    assert "evil" not in html
 
 
 def test_a_value_that_looks_like_a_place_stays_as_it_is() -> None:
-    subject, _ = write("deposit_complete", "en", label="$phone ${link}")
+    subject = write("deposit_complete", "en", label="$phone ${link}").subject
     assert "$phone ${link}" in subject
 
 
 def test_without_a_telephone_number_the_page_is_named() -> None:
     silent = replace(SETTINGS, provider_phone="", provider_support="")
-    _, text = letter.write(silent, "login_code", "en", {"code": "1"})
-    assert "Questions? https://recovery.test" in text
+    text = letter.write(silent, "login_code", "en", {"code": "1"}).text
+    assert "Contact us: https://recovery.test\n" in text
 
 
 @pytest.mark.parametrize("name", ["../secret", "Login", "frame.en", ""])
@@ -99,12 +310,45 @@ def test_only_messages_are_read(name: str) -> None:
         letter.check(name, "en", {})
 
 
+def test_headers_say_that_a_machine_wrote_and_what_belongs_together() -> None:
+    mail = headers(write("recovery_ready", "nl"), thread="cd" * 16, locale="nl")
+    assert mail["Message-ID"] == f"<{'ab' * 16}@recovery.test>"
+    assert mail["In-Reply-To"] == mail["References"] == f"<{'cd' * 16}@recovery.test>"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["X-Auto-Response-Suppress"] == "All"
+    assert mail["List-Id"] == "Sleutelherstel <notices.recovery.test>"
+    assert mail["Content-Language"] == "nl"
+    assert mail["Date"].datetime.timestamp() == 1_795_000_000
+    assert "List-Unsubscribe" not in mail
+    assert "In-Reply-To" not in headers(write("login_code", "nl"))
+
+
+def test_a_way_to_stop_is_a_page_and_no_mail_program_can_use_it_alone() -> None:
+    mail = headers(write("check_reminder", "en"), stop_page=USUAL["stop_link"])
+    assert mail["List-Unsubscribe"] == f"<{USUAL['stop_link']}>"
+    assert "List-Unsubscribe-Post" not in mail
+
+
+def test_a_mail_has_both_parts_plain_first_and_short_lines() -> None:
+    for message, locale in EVERY:
+        made = write(message, locale, phrase="ü" * 80)
+        mail = headers(made, stop_page="https://recovery.test/contact/" + "x" * 120)
+        assert mail.get_content_type() == "multipart/alternative"
+        assert [part.get_content_type() for part in mail.iter_parts()] == [
+            "text/plain",
+            "text/html",
+        ]
+        assert max(len(line) for line in mail.as_bytes().split(b"\r\n")) <= 998
+        text, html = (part.get_content().replace("\r\n", "\n") for part in mail.iter_parts())
+        assert (text, html) == (made.text, made.html)
+
+
 def test_the_demo_mailbox_shows_mails_as_text(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "mailbox")
-    subject, text = write("deposit_complete", "en", label="<script>alert(1)</script>")
-    folder.send(letter.compose(SETTINGS, "ab" * 16, "a@example.org", subject, text, 1))
-    folder.send(letter.compose(SETTINGS, "ab" * 16, "a@example.org", subject, text, 1))
+    made = write("deposit_complete", "en", label="<script>alert(1)</script>")
+    folder.send(headers(made))
+    folder.send(headers(made))
     [mail] = demo.read(tmp_path / "mailbox")
-    assert (mail.to, mail.subject) == ("a@example.org", subject)
-    assert mail.text.strip() == text.strip()
+    assert (mail.to, mail.subject) == ("a@example.org", made.subject)
+    assert mail.text.strip() == made.text.strip()
     assert demo.read(tmp_path / "none") == []

@@ -19,10 +19,11 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import select
 
 from escrow.context import Web
-from escrow.mail import outbox, send
+from escrow.mail import letter, outbox, send
 from escrow.mail.models import Outbox
 from escrow.mail.send import GIVE_UP_SECONDS, RETRY_SECONDS, Sender
 from escrow.mail.transport import Answer, Smtp, mailbox_of
+from tests.mail.test_letters import EVERY, USUAL
 from tests.support.clocks import FakeClock
 from tests.support.mailbox import Mailbox, free_port, text_of
 
@@ -88,13 +89,13 @@ def test_contents_that_leave_a_place_empty_are_a_mistake_when_queued(queue: Queu
         queue(message="no_such_message")
 
 
-def test_a_mail_is_plain_says_that_it_is_automatic_and_carries_nothing_else(
+def test_a_mail_says_that_it_is_automatic_and_carries_nothing_else(
     web: Web, queue: Queue, sender: Sender, smtp: Mailbox
 ) -> None:
     identifier = queue()
     sender.run_once()
     [(_, mail)] = smtp.mails
-    assert mail.get_content_type() == "text/plain"
+    assert mail.get_content_type() == "multipart/alternative"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["Message-ID"] == f"<{identifier}@recovery.test>"
     assert mail["From"] == "Key recovery <recovery@recovery.test>"
@@ -102,7 +103,7 @@ def test_a_mail_is_plain_says_that_it_is_automatic_and_carries_nothing_else(
     allowed = {
         *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version"),
         *("Content-Type", "Content-Transfer-Encoding", "X-Auto-Response-Suppress", "X-Peer"),
-        *("X-MailFrom", "X-RcptTo"),
+        *("X-MailFrom", "X-RcptTo", "List-Id", "Content-Language"),
     }
     assert set(mail.keys()) <= allowed
     text = text_of(mail)
@@ -366,3 +367,41 @@ def test_a_wrong_mail_password_is_our_fault_and_not_the_recipients(
     settings = replace(web.settings, smtp_user="escrow", smtp_password="wrong")
     Sender(settings, web.database, web.keys, web.clock).run_once()
     assert row_of(web, identifier).state == "queued"
+
+
+def test_every_message_goes_through_a_mail_server_in_both_languages(
+    web: Web, queue: Queue, smtp: Mailbox
+) -> None:
+    wanted = {}
+    for message, locale in EVERY:
+        named = letter.places(message, locale) - letter.PROVIDED
+        contents = {name: USUAL[name] for name in named} | {"name": "שרה 👩\u200d🔬 Zoë"}
+        identifier = queue(f"{message}/{locale}", message=message, locale=locale, contents=contents)
+        wanted[f"<{identifier}@recovery.test>"] = letter.write(
+            web.settings, message, locale, contents
+        )
+    assert len(smtp.to(ADDRESS)) == len(EVERY) == len(wanted)
+    for _, mail in smtp.mails:
+        made = wanted[mail["Message-ID"]]
+        assert mail["Subject"] == made.subject
+        assert [part.get_content_type() for part in mail.iter_parts()] == [
+            "text/plain",
+            "text/html",
+        ]
+        parts = [part.get_content().replace("\r\n", "\n") for part in mail.iter_parts()]
+        assert parts == [made.text, made.html]
+        assert mail.defects == []
+
+
+def test_a_mail_written_again_after_a_crash_is_the_same_mail(
+    web: Web, queue: Queue, sender: Sender, smtp: Mailbox
+) -> None:
+    """The row was lost with its transaction, or with a restored backup: the Message-ID is not."""
+    first = queue("same")
+    sender.run_once()
+    with web.database.transaction() as db:
+        db.delete(db.get_one(Outbox, first))
+    assert queue("same") == first
+    assert queue("other") != first
+    sender.run_once()
+    assert len({mail["Message-ID"] for _, mail in smtp.mails}) == 2

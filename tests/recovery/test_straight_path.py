@@ -5,6 +5,7 @@ import pytest
 from escrow.protocol import envelope, slip39
 from escrow.protocol.encoding import b64url, b64url_decode
 from escrow.recovery import machine
+from tests.support.mailbox import text_of
 from tests.support.people import Contact, Customer, Deposited, Session, new_id
 from tests.support.world import World
 
@@ -149,7 +150,7 @@ def test_a_contact_stops_a_recovery_from_the_mail_link(
 ) -> None:
     made, [contact] = enrolled
     recovery = world.open_recovery(customer, made)
-    text = "".join(str(mail.get_content()) for mail in world.mailbox.to(contact.address))
+    text = "".join(text_of(mail) for mail in world.mailbox.to(contact.address))
     token = text.split("/veto#", 1)[1].split()[0]
     stopped = world.http().post(f"/recoveries/{recovery}/veto", {"token": token}).ok()
     assert stopped["state"] == "cancelled"

@@ -29,6 +29,7 @@ NAMES = [
     "kit",
     "ledger",
     "manifest",
+    "move",
     "note",
     "prime_shares",
     "qr",

@@ -221,6 +221,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("hash", name="pk_mail_token"),
     )
+    op.create_index("ix_mail_token_custody", "mail_token", ["custody"])
     op.create_table(
         "outbox",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -325,10 +326,12 @@ def upgrade() -> None:
         sa.Column("last_check_at", sa.BigInteger(), nullable=True),
         sa.Column("verified_at", sa.BigInteger(), nullable=True),
         sa.Column("vetoed", sa.Boolean(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["deposit"], ["deposit.id"], name="fk_custody_deposit"),
         sa.PrimaryKeyConstraint("id", name="pk_custody"),
     )
     op.create_index("ix_custody_deposit", "custody", ["deposit"])
+    op.create_index("ix_custody_due_at", "custody", ["due_at"])
     op.create_index("ix_custody_role_state_id", "custody", ["role", "state", "id"])
     op.create_index("ix_custody_verified_at", "custody", ["verified_at"])
     op.create_table(

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from escrow.protocol import encoding, invitation, keys, kit, ledger, manifest, qr, seal, share, wrap
+from escrow.protocol import (
+    encoding,
+    invitation,
+    keys,
+    kit,
+    ledger,
+    manifest,
+    move,
+    qr,
+    request,
+    seal,
+    share,
+    wrap,
+)
 from tests.protocol.operations.registry import Input, Output, operation, private, raw
 
 
@@ -52,6 +65,30 @@ def share_value(given: Input) -> Output:
 @operation
 def parse_kit(given: Input) -> Output:
     return {"kit": kit.Kit.parse(raw(given["kit"])).data}
+
+
+@operation
+def parse_move(given: Input) -> Output:
+    found = move.Move.parse(raw(given["move"]))
+    return {"move": found.data, "commitment": found.commitment()}
+
+
+@operation
+def sign_move(given: Input) -> Output:
+    found = move.Move.parse(raw(given["move"]))
+    asked = found.request(given["custody"], given["time"])
+    return {"signature": request.sign(asked, private(given["seed"]))}
+
+
+@operation
+def newest_move(given: Input) -> Output:
+    hashes = ("previous", "commitment", "body_sha256", "signature")
+    moves = [
+        move.Moved(**{**line, **{name: raw(line[name]) for name in hashes}})
+        for line in given["moves"]
+    ]
+    last = move.newest(raw(given["commitment"]), moves, raw(given["key"]))
+    return {"commitment": last.commitment if last else None}
 
 
 @operation

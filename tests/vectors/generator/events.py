@@ -71,6 +71,7 @@ TYPES: dict[str, dict[str, Kind]] = {
     "custody moved": {
         "previous": HASH,
         "commitment": (hash_of("moved"), HASH[1]),
+        "body_sha256": (hash_of("moved body"), HASH[1]),
         "time": INT,
         "signature": SIGNATURE,
     },
