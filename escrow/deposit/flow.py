@@ -219,6 +219,8 @@ def lost(db: Session, web: Web, row: CustodyRow, by: str) -> CustodyRow:
     if row.role == "provider" or row.state not in {"invited", "held"}:
         raise WrongState(row.state)
     row.state = "lost"
+    row.fetch_sha256 = None  # an invitation that was never accepted ends with it
+    delete_blobs(db, row.id, "invitation")
     say(db, web, row, "lost", by=by)
     return row
 
