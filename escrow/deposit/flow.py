@@ -59,7 +59,7 @@ def fetch_invitation(db: Session, web: Web, custody: str, token: bytes) -> str:
     when fetching is paused. A repeat within ten minutes is the same event.
     """
     row = custodies.find_custody(db, custody, lock=True)
-    if row.role != "contact" or row.fetch_sha256 is None:
+    if row.role != "contact" or row.fetch_sha256 is None or row.state != "invited":
         raise Gone(
             "This invitation was accepted or withdrawn. Ask for a new one if it was not you."
         )

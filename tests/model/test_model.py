@@ -1,0 +1,80 @@
+"""The model against the real flow: a short play here, two hundred long ones in tests/soak."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from escrow.protocol.encoding import pae_hash
+from escrow.protocol.invitation import Password
+from tests.model.machine import Play
+from tests.support.mailbox import Mailbox
+from tests.support.postgres import Postgres
+
+# The same plays every time: what fails here, fails for everybody. The long ones are new each time.
+SHORT = settings(
+    max_examples=6,
+    stateful_step_count=30,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],  # a failure is told at once; shrinking it would take minutes
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def urls(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[ExitStack], str]:
+    """Make a fresh database for each play, gone at its end."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+
+        def copy(stack: ExitStack) -> str:
+            path = tmp_path / "play.db"
+            shutil.copyfile(template, path)
+            stack.callback(lambda: [found.unlink() for found in tmp_path.glob("play.db*")])
+            return f"sqlite:///{path}"
+
+        return copy
+    server: Postgres = request.getfixturevalue("postgres_server")
+    model = request.getfixturevalue("postgres_template")
+
+    def create(stack: ExitStack) -> str:
+        name = server.create(model)
+        stack.callback(server.drop, name)
+        return server.url(name)
+
+    return create
+
+
+@pytest.fixture
+def cheap_invitations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stretch passwords less: the plays make hundreds, and guessing them is not their matter."""
+
+    def identity(password: Password, custody: str) -> bytes:
+        return pae_hash("tests/model", password.fragment, password.digits, custody)
+
+    monkeypatch.setattr(Password, "identity", identity)
+
+
+def play(
+    urls: Callable[[ExitStack], str],
+    mailbox: Mailbox,
+    how: settings,
+    seeded: Callable[[type[Play]], type[Play]] = lambda unseeded: unseeded,
+) -> None:
+    """Play on databases made by `urls`."""
+    attributes = {"urls": staticmethod(urls), "mailbox": mailbox}
+    run_state_machine_as_test(seeded(type("Play", (Play,), attributes)), settings=how)
+
+
+def test_the_service_does_what_the_model_says(
+    urls: Callable[[ExitStack], str], mail_server: Mailbox, cheap_invitations: None
+) -> None:
+    play(urls, mail_server, SHORT)
