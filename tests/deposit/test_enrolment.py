@@ -425,7 +425,7 @@ def test_everything_of_a_deposit_is_stored_or_nothing(
     def full(*_: Any, **__: Any) -> None:
         raise OperationalError("insert", {}, Exception("disk full"))
 
-    monkeypatch.setattr(enrol, "_insert_custodies", full)
+    monkeypatch.setattr(enrol, "append_all", full)
     answer = put(customer, made)
     assert (answer.status, answer.code) == (503, "unavailable")
     with world.database.reading() as db:
