@@ -37,10 +37,16 @@ def _durable(connection: object, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
 
 
+def create_table(url: str) -> None:
+    """Create its table, before its workers start: two of them at once would fail."""
+    engine = engine_of(url)
+    _Base.metadata.create_all(engine)
+    engine.dispose()
+
+
 def make(url: str) -> Flask:
     app = Flask("bare")
     engine = engine_of(url)
-    _Base.metadata.create_all(engine)
 
     @app.put("/things/<name>")
     def put(name: str) -> tuple[str, int]:

@@ -148,6 +148,7 @@ class Bench:
         found = _until(lambda: _keys(database), "the ledger begins")
         bench.end("custodian")
         bench.maker = Maker(*found)
+        bare.create_table(bench.peer_url)
         return bench
 
     @property

@@ -12,7 +12,7 @@ from escrow.protocol import gf256, slip39
 from tests.vectors.generator.primes import package
 
 AIM = 1.1
-ROUNDS = 60
+ROUNDS = 30
 
 
 def run(rounds: int = ROUNDS) -> Part:
@@ -53,7 +53,7 @@ def _policy(part: Part, needed: int, count: int, rounds: int) -> None:
             "peer combine": lambda: combine_mnemonics(chosen, b""),
         },
         rounds,
-        calls=3,
+        calls=10,
     )
     name = f"{needed} of {count}" if count > 1 else "one contact"
     for verb, floor in (("split", "floor"), ("combine", "floor back")):

@@ -91,8 +91,10 @@ def _add_headers(response: Response, settings: Settings) -> None:
     }
     if _is_https(settings):
         defaults["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+    present = {name.lower() for name, _ in response.headers}
     for name, value in defaults.items():
-        response.headers.setdefault(name, value)
+        if name.lower() not in present:
+            response.headers.add(name, value)
 
 
 def _add_banner(response: Response) -> None:

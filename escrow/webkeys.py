@@ -12,6 +12,7 @@ import hmac
 import secrets
 import unicodedata
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -47,14 +48,14 @@ class WebKeys:
         """Encrypt text for one (table, column) of one row that belongs to `owner`."""
         nonce = secrets.token_bytes(_NONCE_LENGTH_BYTES)
         aad = pae("escrow/v1/column", *place, row, owner)
-        return nonce + AESGCM(self.column_key).encrypt(nonce, plaintext.encode(), aad)
+        return nonce + _cipher(self.column_key).encrypt(nonce, plaintext.encode(), aad)
 
     def decrypt(self, place: tuple[str, str], row: str, owner: str, ciphertext: bytes) -> str:
         """Decrypt a column; raises ForgedRow for a ciphertext of another place, row or owner."""
         nonce, body = ciphertext[:_NONCE_LENGTH_BYTES], ciphertext[_NONCE_LENGTH_BYTES:]
         aad = pae("escrow/v1/column", *place, row, owner)
         try:
-            return AESGCM(self.column_key).decrypt(nonce, body, aad).decode()
+            return _cipher(self.column_key).decrypt(nonce, body, aad).decode()
         except (InvalidTag, ValueError):
             raise ForgedRow from None
 
@@ -70,20 +71,34 @@ class WebKeys:
         """Set a row's `mac` over all its other columns. Call it after every change."""
         row.mac = self._row_mac(row)  # type: ignore[attr-defined]
 
-    def check_row(self, row: Base) -> None:
-        """Refuse a row that was changed without the MAC key; raises ForgedRow."""
-        stored: bytes = row.mac  # type: ignore[attr-defined]
-        if not hmac.compare_digest(stored, self._row_mac(row)):
+    def check_row(self, row: Any, kind: type[Base] | None = None) -> None:
+        """Refuse a row that was changed without the MAC key; raises ForgedRow.
+
+        `kind` is its table where only its columns were read.
+        """
+        stored: bytes = row.mac
+        if not hmac.compare_digest(stored, self._row_mac(row, kind)):
             raise ForgedRow
 
-    def _row_mac(self, row: Base) -> bytes:
-        mapper = inspect(type(row))
-        names = sorted(column.key for column in mapper.column_attrs if column.key != "mac")
-        fields: list[Any] = [row.__tablename__]
+    def _row_mac(self, row: Any, kind: type[Base] | None = None) -> bytes:
+        of: type[Base] = kind or type(row)
+        table, names = _sealed_columns(of)
+        fields: list[Any] = [table]
         for name in names:
             value = getattr(row, name)
             fields += (name, "null" if value is None else type(value).__name__, _plain(value))
         return hmac.digest(self.mac_key, pae("escrow/v1/row", *fields), "sha256")
+
+
+@lru_cache(maxsize=4)
+def _cipher(key: bytes) -> AESGCM:
+    return AESGCM(key)
+
+
+@cache
+def _sealed_columns(kind: type[Base]) -> tuple[str, list[str]]:
+    columns = inspect(kind).column_attrs
+    return kind.__tablename__, sorted(column.key for column in columns if column.key != "mac")
 
 
 def _plain(value: Any) -> bytes | str | None:

@@ -9,11 +9,9 @@ import re
 from dataclasses import dataclass
 
 from flask import request
-from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from escrow.account import sessions
-from escrow.account.models import Account
 from escrow.context import web
 from escrow.errors import NotFound, StepUpRequired, Unauthenticated
 from escrow.headers import cookie_name
@@ -26,9 +24,6 @@ _ALLOWED = {
     "full": frozenset({"full"}),
     "any": frozenset({"new", "mail", "full"}),
 }
-
-
-_STATE = select(Account.state).where(Account.id == bindparam("account"))
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,7 @@ def require(
     if row is None or row.level not in _ALLOWED[level]:
         raise Unauthenticated
     if row.account is not None:
-        if db.scalar(_STATE, {"account": row.account}) in {None, "closed"}:
+        if row.account_state in {None, "closed"}:
             raise Unauthenticated
         if account is not None and account != row.account:
             raise NotFound

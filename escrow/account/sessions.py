@@ -1,21 +1,26 @@
 """Sessions: made, listed, ended. The client holds a random token, the database its keyed hash."""
 
 import secrets
+from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from escrow.account import rows
-from escrow.account.models import AuthSession
+from escrow.account.models import Account, AuthSession
 from escrow.context import Web
 from escrow.protocol.encoding import b64url
+from escrow.sql import Prepared
 from escrow.webkeys import WebKeys
 
 LIFETIME_SECONDS = {"new": 60 * 60, "mail": 15 * 60, "full": 12 * 60 * 60}
 STEP_UP_SECONDS = 5 * 60
 TOKEN_LENGTH_BYTES = 32
-# Made once: every request asks, and to put a statement together costs more than to run it.
-_BY_TOKEN = select(AuthSession).where(AuthSession.token_hash == bindparam("token_hash"))
+_BY_TOKEN = Prepared(
+    select(*AuthSession.__table__.columns, Account.state.label("account_state"))
+    .outerjoin_from(AuthSession, Account, Account.id == AuthSession.account)
+    .where(AuthSession.token_hash == bindparam("token_hash"))
+)
 
 
 def create(
@@ -51,18 +56,21 @@ def token_hash(keys: WebKeys, token: str) -> bytes:
     return keys.hash("session", token)
 
 
-def find(db: Session, web: Web, token: str) -> AuthSession | None:
-    """Return the live session of a token; raises ForgedRow for one made outside the service."""
-    row = db.scalars(_BY_TOKEN, {"token_hash": token_hash(web.keys, token)}).first()
+def find(db: Session, web: Web, token: str) -> Row[Any] | None:
+    """Return the live session of a token, with `account_state` (None without an account).
+
+    Raises ForgedRow for one made outside the service.
+    """
+    row = _BY_TOKEN(db, token_hash=token_hash(web.keys, token)).first()
     if row is None:
         return None
-    web.keys.check_row(row)
+    web.keys.check_row(row, AuthSession)
     return row if is_live(row, web.clock.now()) else None
 
 
-def is_live(row: AuthSession, now: int) -> bool:
+def is_live(row: AuthSession | Row[Any], now: int) -> bool:
     """Whether a session is neither over nor ended."""
-    return row.revoked_at is None and now < row.expires_at
+    return row.revoked_at is None and now < int(row.expires_at)
 
 
 def step_up(db: Session, web: Web, session: str) -> AuthSession | None:

@@ -6,7 +6,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from escrow.account import auth
-from escrow.account.addresses import lookups_of
 from escrow.account.flow import accounts_of
 from escrow.api import CONTACT, SESSION, Empty, Result, api_blueprint
 from escrow.context import Web, web
@@ -53,7 +52,9 @@ def put_deposit(deposit: str, json_data: bodies.DepositIn) -> Any:
     context = web()
     try:
         return _put(context, new)
-    except IntegrityError:  # the same identifier, at the same moment
+    except IntegrityError:  # the same identifier, at the same moment; or a custody's is taken
+        with context.database.reading() as db:
+            enrol.refuse_taken(db, new)
         return _put(context, new)
 
 
@@ -61,9 +62,8 @@ def _put(context: Web, new: enrol.NewDeposit) -> Any:
     with context.database.transaction() as db:
         actor = auth.require(db)
         account = str(actor.account)
-        own = lookups_of(db, account)
         stepped_up = actor.step_up_until > context.clock.now()
-        row, stored = enrol.put_deposit(db, context, account, own, new, stepped_up=stepped_up)
+        row, stored = enrol.put_deposit(db, context, account, new, stepped_up=stepped_up)
         if stored is None:
             return views.deposit_document(db, context, row), 200
         if row.kind == "drill":

@@ -37,7 +37,7 @@ def find_deposit(
 
     With `lock` nobody else changes the row before this transaction ends (SQLite has one writer).
     """
-    row = db.get(Deposit, deposit, with_for_update=lock)
+    row = db.get(Deposit, deposit, with_for_update=lock or None)
     if row is None or (account is not None and row.account != account):
         raise NotFound
     return row
@@ -45,7 +45,7 @@ def find_deposit(
 
 def find_custody(db: Session, custody: str, *, lock: bool = False) -> CustodyRow:
     """Return a custody, locked for this transaction if asked; raises NotFound."""
-    row = db.get(CustodyRow, custody, with_for_update=lock)
+    row = db.get(CustodyRow, custody, with_for_update=lock or None)
     if row is None:
         raise NotFound
     return row
@@ -82,7 +82,7 @@ def signer_of(db: Session, signed: SignedRequest, now: int, *, lock: bool = Fals
 
     An unknown custody, an old time and a wrong signature get one answer.
     """
-    row = db.get(CustodyRow, signed.request.custody, with_for_update=lock)
+    row = db.get(CustodyRow, signed.request.custody, with_for_update=lock or None)
     if row is None or abs(now - signed.request.time) > CLIENT_TIME_SECONDS:
         raise Unauthenticated("The request is not signed with this piece, or the clock is wrong.")
     line = manifest_of(find_deposit(db, row.deposit)).custody(row.id)

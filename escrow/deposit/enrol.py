@@ -3,27 +3,54 @@
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
+from escrow.account.models import Account, Address
 from escrow.context import Web
-from escrow.db import insert_rows
 from escrow.deposit import custodies
 from escrow.deposit.models import FIRST_REMINDER_SECONDS, Blob, CustodyRow, Deposit
 from escrow.errors import Conflict, MalformedRequest, RateLimited, StepUpRequired
-from escrow.ledger.append import append
-from escrow.ledger.read import current_keys
+from escrow.ledger.append import append_all, new_event
+from escrow.ledger.models import LedgerEvent
+from escrow.ledger.read import NEWEST_KEY_CHANGE, CurrentKeys, keys_since_change
 from escrow.protocol import envelope as age
 from escrow.protocol import manifest as manifests
 from escrow.protocol import seal
-from escrow.protocol.encoding import pae_hash, sha256
+from escrow.protocol.encoding import pae_hash
 from escrow.protocol.errors import ProtocolError
 from escrow.protocol.manifest import Manifest
+from escrow.sql import Prepared, new_row
 
 MAX_DEPOSITS = 100
 MAX_DRILLS_A_DAY = 10
 INVITATION_SECONDS = 14 * 86400
 _DAY_SECONDS = 86400
+# All that a new deposit is checked against; a row for each of the customer's own addresses.
+_KNOWN = Prepared(
+    select(
+        Address.lookup,
+        select(Deposit.id).where(Deposit.id == bindparam("deposit")).label("earlier"),
+        select(func.count())
+        .where(
+            Deposit.account == bindparam("account"),
+            Deposit.kind == "real",
+            Deposit.state != "closed",
+        )
+        .label("held"),
+        NEWEST_KEY_CHANGE.label("key_change"),
+    )
+    .select_from(Account)
+    .outerjoin(
+        Address,
+        and_(
+            Address.account == Account.id,
+            Address.removed_at.is_(None),
+            Address.verified_at.is_not(None),
+        ),
+    )
+    .where(Account.id == bindparam("account"))
+)
 
 
 @dataclass(frozen=True)
@@ -71,28 +98,41 @@ class Stored:
 
 
 def put_deposit(
-    db: Session, web: Web, account: str, own: set[bytes], new: NewDeposit, *, stepped_up: bool
+    db: Session, web: Web, account: str, new: NewDeposit, *, stepped_up: bool
 ) -> tuple[Deposit, Stored | None]:
     """Store a new deposit, or find the same one again; returns (deposit, what is new with it).
 
-    `own` are the look-up hashes of the customer's own addresses, which no contact may have. Raises
-    Conflict, MalformedRequest (with the field), RateLimited, StepUpRequired.
+    Raises Conflict, MalformedRequest (with the field), RateLimited, StepUpRequired; IntegrityError
+    for identifiers that are taken, see `refuse_taken`.
     """
-    earlier = db.get(Deposit, new.deposit)
+    known = _KNOWN(db, account=account, deposit=new.deposit).all()
+    earlier = db.get(Deposit, new.deposit) if known[0].earlier else None
     if earlier is not None:
         if earlier.account != account or earlier.body_sha256 != new.hash():
             raise Conflict
         return earlier, None
-    manifest = _check_manifest(db, web, new)
-    _check_contacts(web, manifest, new, own)
+    keys = keys_since_change(web.database, db, known[0].key_change)
+    manifest = _check_manifest(web, new, keys)
+    _check_contacts(web, manifest, new, own={line.lookup for line in known})
     _check_sizes(new)
     _check_replaces(db, manifest, account, stepped_up=stepped_up)
-    _check_number(db, web, manifest.kind, account)
+    if manifest.kind == "drill":
+        _check_drills(db, web, account)
+    elif known[0].held >= MAX_DEPOSITS:
+        raise RateLimited(_DAY_SECONDS, f"An account has at most {MAX_DEPOSITS} deposits.")
     row, lines = _insert(db, web, account, manifest, new)
     return row, Stored(new.envelope, lines)
 
 
-def _check_manifest(db: Session, web: Web, new: NewDeposit) -> Manifest:
+def refuse_taken(db: Session, new: NewDeposit) -> None:
+    """Refuse custodies of another deposit, when storing has failed; raises Conflict."""
+    named = [line.custody for line in Manifest.parse(new.manifest).custodies]
+    taken = select(CustodyRow.id).where(CustodyRow.id.in_(named), CustodyRow.deposit != new.deposit)
+    if db.scalars(taken).first() is not None:
+        raise Conflict
+
+
+def _check_manifest(web: Web, new: NewDeposit, keys: CurrentKeys) -> Manifest:
     try:
         manifest = Manifest.parse(new.manifest)
         manifest.verify(new.manifest_signature)
@@ -107,11 +147,10 @@ def _check_manifest(db: Session, web: Web, new: NewDeposit) -> Manifest:
     shortest = web.settings.minimum_waiting_seconds
     if manifest.kind == "real" and manifest.waiting_seconds < shortest:
         raise MalformedRequest("manifest.waiting_seconds", f"At least {shortest} seconds.")
-    keys = current_keys(db)
     if manifest.ledger_vkey != keys.ledger_vkey:
         raise MalformedRequest("manifest.ledger_vkey", "This is not the key of our ledger.")
-    recent = keys.provider_keys_since(web.clock.now() - _DAY_SECONDS)
-    if manifest.provider_key_sha256 not in {sha256(key) for key in recent}:
+    recent = keys.provider_hashes_since(web.clock.now() - _DAY_SECONDS)
+    if manifest.provider_key_sha256 not in recent:
         raise MalformedRequest("manifest.provider_key_sha256", "This is not our key.")
     return manifest
 
@@ -155,22 +194,22 @@ def _check_replaces(db: Session, manifest: Manifest, account: str, *, stepped_up
         raise StepUpRequired
 
 
-def _check_number(db: Session, web: Web, kind: str, account: str) -> None:
-    """Refuse too many; drills are counted apart, so that they never stand in a real one's way."""
-    query = select(func.count()).where(Deposit.account == account, Deposit.kind == kind)
-    if kind == "drill":
-        recent = query.where(Deposit.created_at > web.clock.now() - _DAY_SECONDS)
-        if (db.scalar(recent) or 0) >= MAX_DRILLS_A_DAY:
-            raise RateLimited(_DAY_SECONDS, f"At most {MAX_DRILLS_A_DAY} drills a day.")
-        return
-    if (db.scalar(query.where(Deposit.state != "closed")) or 0) >= MAX_DEPOSITS:
-        raise RateLimited(_DAY_SECONDS, f"An account has at most {MAX_DEPOSITS} deposits.")
+def _check_drills(db: Session, web: Web, account: str) -> None:
+    """Refuse too many; they are counted apart, so that they never stand in a real one's way."""
+    query = select(func.count()).where(
+        Deposit.account == account,
+        Deposit.kind == "drill",
+        Deposit.created_at > web.clock.now() - _DAY_SECONDS,
+    )
+    if (db.scalar(query) or 0) >= MAX_DRILLS_A_DAY:
+        raise RateLimited(_DAY_SECONDS, f"At most {MAX_DRILLS_A_DAY} drills a day.")
 
 
 def _insert(
     db: Session, web: Web, account: str, manifest: Manifest, new: NewDeposit
 ) -> tuple[Deposit, list[CustodyRow]]:
-    row = Deposit(
+    row = new_row(
+        Deposit,
         id=manifest.deposit,
         account=account,
         kind=manifest.kind,
@@ -183,46 +222,38 @@ def _insert(
         manifest_hash=manifest.hash,
         body_sha256=new.hash(),
     )
-    insert_rows(db, [row])
-    said = {"manifest_hash": manifest.hash}
-    append(db, web.author, "deposit created", said, account=account, deposit=row.id)
-    lines = _insert_custodies(db, web, account, manifest, new)
+    lines = _custodies(web, account, manifest, new)
     provider = next(line.id for line in lines if line.role == "provider")
     blobs = [
         _blob(row.id, "envelope", None, new.envelope),
         _blob(row.id, "provider_share", provider, new.provider_share),
         *(_blob(row.id, "invitation", given.custody, given.invitation) for given in new.contacts),
     ]
-    insert_rows(db, blobs)
+    append_all(db, _events(web, row, lines), [row], lines, blobs)
     return row, lines
 
 
-def _insert_custodies(
-    db: Session, web: Web, account: str, manifest: Manifest, new: NewDeposit
-) -> list[CustodyRow]:
-    taken = select(CustodyRow.id).where(
-        CustodyRow.id.in_([line.custody for line in manifest.custodies])
-    )
-    if db.scalars(taken).first() is not None:
-        raise Conflict
+def _events(web: Web, row: Deposit, lines: list[CustodyRow]) -> list[LedgerEvent]:
+    subject = {"account": row.account, "deposit": row.id}
+    said = {"manifest_hash": row.manifest_hash}
+    created = new_event(web.author, "deposit created", said, **subject)
+    invited = [
+        new_event(
+            web.author, "custody invited", {"until": line.invited_until}, **subject, custody=line.id
+        )
+        for line in lines
+        if line.role == "contact"
+    ]
+    return [created, *invited]
+
+
+def _custodies(web: Web, account: str, manifest: Manifest, new: NewDeposit) -> list[CustodyRow]:
     contacts = {contact.custody: contact for contact in new.contacts}
     until = web.clock.now() + INVITATION_SECONDS
-    rows = [
+    return [
         _custody(web, account, manifest.deposit, line, contacts.get(line.custody), until)
         for line in manifest.custodies
     ]
-    insert_rows(db, rows)
-    for custody in contacts:
-        append(
-            db,
-            web.author,
-            "custody invited",
-            {"until": until},
-            account=account,
-            deposit=manifest.deposit,
-            custody=custody,
-        )
-    return rows
 
 
 def _custody(
@@ -233,7 +264,8 @@ def _custody(
     contact: NewContact | None,
     until: int,
 ) -> CustodyRow:
-    row = CustodyRow(
+    row = new_row(
+        CustodyRow,
         id=line.custody,
         deposit=deposit,
         account=account,
@@ -241,7 +273,6 @@ def _custody(
         group=line.group,
         member=line.member,
         state="invited",
-        paused=False,
         attest_key=line.attest_key,
         release_key=line.release_key,
         contact_commitment=line.contact_commitment,
@@ -258,4 +289,5 @@ def _custody(
 
 
 def _blob(deposit: str, kind: str, custody: str | None, data: bytes) -> Blob:
-    return Blob(id=secrets.token_hex(16), deposit=deposit, kind=kind, custody=custody, data=data)
+    identifier = secrets.token_hex(16)
+    return new_row(Blob, id=identifier, deposit=deposit, kind=kind, custody=custody, data=data)

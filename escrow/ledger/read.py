@@ -10,15 +10,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import ColumnElement, Row, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from escrow.context import Web
+from escrow.db import Database
 from escrow.errors import NotFound, Unavailable
 from escrow.ledger.models import CheckpointRow, LedgerEvent, LedgerNode
 from escrow.protocol import ledger, tree
-from escrow.protocol.encoding import b64url
+from escrow.protocol.encoding import b64url, sha256
 from escrow.protocol.errors import ProtocolError
 
 WAIT_SECONDS = 10.0
@@ -219,6 +221,10 @@ class CurrentKeys:
         """Return the verifier keys that were the present one at `time` or later, newest first."""
         return [key.decode() for key in _since(self._ledger, time)]
 
+    def provider_hashes_since(self, time: int) -> set[bytes]:
+        """Return the SHA-256 of each of `provider_keys_since`."""
+        return {_hash_of(key) for key in self.provider_keys_since(time)}
+
     def provider_keys_since(self, time: int) -> list[bytes]:
         """Return the provider's keys that were the present one at `time` or later, newest first."""
         return _since(self._provider, time)
@@ -245,11 +251,35 @@ _KEY_CHANGES = (
 )
 
 
+_hash_of = lru_cache(maxsize=64)(sha256)
+
+
 @lru_cache(maxsize=64)
 def _change(body: bytes) -> tuple[str, bytes]:
     """Return (use, new key) of a `key changed` entry; every enrolment asks for the same few."""
     data = ledger.Event.parse(body).data
     return data["use"], data["new"]
+
+
+# The index of the newest change: as long as it is the same, the keys are.
+NEWEST_KEY_CHANGE = (
+    select(func.max(LedgerEvent.index))
+    .where(
+        LedgerEvent.type == "key changed",
+        LedgerEvent.index < select(func.max(CheckpointRow.size)).scalar_subquery(),
+    )
+    .scalar_subquery()
+)
+_kept: WeakKeyDictionary[Database, tuple[int, CurrentKeys]] = WeakKeyDictionary()
+
+
+def keys_since_change(database: Database, db: Session, newest: int | None) -> CurrentKeys:
+    """Return the current keys; `newest` is what NEWEST_KEY_CHANGE has said in this transaction."""
+    kept = _kept.get(database)
+    if kept is None or kept[0] != newest:
+        kept = (-1 if newest is None else newest, current_keys(db))
+        _kept[database] = kept
+    return kept[1]
 
 
 def current_keys(db: Session) -> CurrentKeys:

@@ -13,7 +13,6 @@ hex. A parser reads, checks, writes again and refuses unless the bytes are equal
 `1.0`, NaN and unknown fields are therefore all one error. Source: PROTOCOL.md section 2.
 """
 
-import base64
 import binascii
 import hashlib
 import json
@@ -30,6 +29,7 @@ MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = 6
 
 _ID = re.compile(r"[0-9a-f]{32}\Z")
+_TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*\Z")
 # A string that begins is always taken to its end, or to the end of the bytes: were an unclosed one
 # given up, the search would begin again inside it and take quadratic time.
@@ -44,7 +44,7 @@ def pae(label: str, *fields: bytes | int | str | None) -> bytes:
     name = label.encode()
     parts = [len(name).to_bytes(2, "big"), name, len(fields).to_bytes(2, "big")]
     for field in fields:
-        raw = _field_bytes(field)
+        raw = field if type(field) is bytes else _field_bytes(field)
         parts += (len(raw).to_bytes(4, "big"), raw)
     return b"".join(parts)
 
@@ -86,7 +86,7 @@ def raw_id(identifier: str | None) -> bytes:
 
 def b64url(data: bytes) -> str:
     """Write bytes as base64url without padding (RFC 4648 section 5)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=").decode()
 
 
 def b64url_decode(text: str) -> bytes:
@@ -94,7 +94,8 @@ def b64url_decode(text: str) -> bytes:
     if not _BASE64URL.match(text):
         raise Malformed("base64url", reason="a character outside the alphabet")
     try:
-        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        standard = text.encode().translate(_FROM_URL) + b"=" * (-len(text) % 4)
+        data = binascii.a2b_base64(standard)
     except (binascii.Error, ValueError):
         raise Malformed("base64url", reason="a wrong length") from None
     if b64url(data) != text:
@@ -136,6 +137,8 @@ def load_json(data: bytes, what: str, max_bytes: int, max_depth: int = MAX_DEPTH
 
 
 def _check_depth(data: bytes, what: str, max_depth: int) -> None:
+    if data.count(b"[") + data.count(b"{") <= max_depth:
+        return  # so few cannot nest deeper, wherever they stand
     depth = 0
     for token in _STRUCTURE.finditer(data):
         first = token[0][:1]

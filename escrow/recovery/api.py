@@ -349,7 +349,9 @@ def _put_release(
     context: Web, recovery: str, session: str, custody: str, said: tuple[bytes, bytes, int]
 ) -> Any:
     with context.database.transaction() as db:
+        known = calls.look_up(db, recovery, session, custody)
         row, signer = _contacts(db, context, recovery, custody)
-        found = calls.current_session(db, row, session, context.clock.now(), lock=True)
-        made = calls.put_release(db, context, row, found, signer, said)
+        now, lock = context.clock.now(), not known.is_locked
+        found = calls.current_session(db, row, session, now, lock=lock)
+        made = calls.put_release(db, context, row, found, signer, said, is_new=known.is_new)
         return {"state": made.state}

@@ -1,22 +1,25 @@
 """Calls and the contacts' releases within one session of a recovery."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, and_, bindparam, func, select, update
+from sqlalchemy.orm import Session, load_only
 
 from escrow.context import Web
-from escrow.db import changed, insert_rows
+from escrow.db import changed
 from escrow.deposit import custodies
-from escrow.deposit.models import CustodyRow
+from escrow.deposit.models import CustodyRow, Deposit
 from escrow.errors import Conflict, Gone, MalformedRequest, NotFound, RateLimited, WrongState
-from escrow.ledger.append import append
+from escrow.ledger.append import append_all, new_event
 from escrow.protocol import call as protocol
 from escrow.protocol import release as releases
 from escrow.protocol import seal
 from escrow.protocol.encoding import sha256
 from escrow.protocol.errors import BadSignature, Mismatch
 from escrow.recovery.models import CallRow, Recovery, RecoverySession, ReleaseRow
+from escrow.sql import new_row
 
 
 def current_session(
@@ -34,6 +37,52 @@ def current_session(
     if row.session != session or found.voided_at is not None or now >= found.expires_at:
         raise Gone("This session is over. Begin again with a fresh code.")
     return found
+
+
+@dataclass(frozen=True)
+class Found:
+    """What `look_up` has read: while this is held, the session need not read those rows again."""
+
+    rows: Row[*tuple[Any, ...]] | None = field(repr=False)
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether the recovery and its session are locked."""
+        return self.rows is not None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there is no such release yet."""
+        return self.rows is not None and self.rows[-1] is None
+
+
+_RELEASE = (
+    select(CustodyRow, Deposit, Recovery, RecoverySession, ReleaseRow)
+    .join(Deposit, Deposit.id == CustodyRow.deposit)
+    .join(Recovery, Recovery.deposit == Deposit.id)
+    .join(RecoverySession, RecoverySession.recovery == Recovery.id)
+    .outerjoin(
+        ReleaseRow,
+        and_(ReleaseRow.session == RecoverySession.id, ReleaseRow.custody == CustodyRow.id),
+    )
+    .where(
+        CustodyRow.id == bindparam("custody"),
+        Recovery.id == bindparam("recovery"),
+        RecoverySession.id == bindparam("session"),
+    )
+    .with_for_update(of=[Recovery, RecoverySession])
+    .options(
+        load_only(CustodyRow.deposit, CustodyRow.role, CustodyRow.state),
+        load_only(Deposit.account, Deposit.manifest),
+        load_only(Recovery.deposit, Recovery.account, Recovery.state, Recovery.session),
+    )
+)
+
+
+def look_up(db: Session, recovery: str, session: str, custody: str) -> Found:
+    """Read all that a release is checked against in one query; what is not there is found later."""
+    named = {"recovery": recovery, "session": session, "custody": custody}
+    return Found(db.execute(_RELEASE, named).first())
 
 
 def find_session(db: Session, row: Recovery, session: str) -> RecoverySession:
@@ -152,6 +201,8 @@ def put_release(
     session: RecoverySession,
     custody: CustodyRow,
     said: tuple[bytes, bytes, int],
+    *,
+    is_new: bool,
 ) -> ReleaseRow:
     """Store a contact's release; `said` is (sealed, signature, time). One a session and custody.
 
@@ -161,7 +212,7 @@ def put_release(
     sealed, signature, time = said
     if custody.deposit != recovery.deposit or custody.role != "contact":
         raise NotFound
-    earlier = db.get(ReleaseRow, (session.id, custody.id))
+    earlier = None if is_new else db.get(ReleaseRow, (session.id, custody.id))
     if earlier is not None:
         if (earlier.sealed, earlier.signature, earlier.time) != (sealed, signature, time):
             raise Conflict
@@ -169,8 +220,7 @@ def put_release(
     if custody.state != "held":
         raise WrongState(custody.state)
     _check_release(db, web, recovery, session, custody, said)
-    event = append(
-        db,
+    event = new_event(
         web.author,
         "release made",
         {
@@ -185,7 +235,8 @@ def put_release(
         custody=custody.id,
         recovery=recovery.id,
     )
-    row = ReleaseRow(
+    row = new_row(
+        ReleaseRow,
         session=session.id,
         custody=custody.id,
         state="made",
@@ -194,7 +245,7 @@ def put_release(
         time=time,
         event=event.id,
     )
-    insert_rows(db, [row])
+    append_all(db, [event], [row])
     return row
 
 
