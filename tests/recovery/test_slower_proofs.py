@@ -172,6 +172,18 @@ def test_the_mail_code_alone_opens_nothing_that_needs_the_authenticator(
     assert proving.ask(customer, made, kind).code == "step_up_required"
 
 
+def test_a_drafts_identifier_opens_nothing_else(
+    world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]]
+) -> None:
+    made, _ = enrolled
+    customer.sign_in()
+    recovery = str(proving.ask(customer, made, "contacts").ok()["recovery"])
+    world.clock.move(301)
+    for kind in ("totp", "kit", "totp+contacts"):
+        refused = proving.ask(customer, made, kind, recovery)
+        assert (refused.status, refused.code) == (409, "conflict"), kind
+
+
 def test_another_mailbox_opens_nothing_with_a_stolen_kit(
     world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]]
 ) -> None:
