@@ -98,9 +98,9 @@ def _chosen(cli: Cli, own: Piece, number: Any) -> dict[str, Any]:
     )
     typed = cli.terminal.ask(cli.t.gettext("The 8 digits that the other person reads out"), NUMBER)
     digits = "".join(typed.split()).replace("-", "")
-    for line in standing:
-        if number(line["recovery"]) == digits:
-            return line
+    fitting = [line for line in standing if number(line["recovery"]) == digits]
+    if len(fitting) == 1:  # two with one number: somebody has tried until they were alike
+        return fitting[0]
     raise Refused(
         N_("No request has this number. Somebody else may have made one in this name."),
         NOTHING_SENT,

@@ -14,7 +14,7 @@ from escrow.deposit import views as deposit_views
 from escrow.deposit.bodies import DepositOut
 from escrow.deposit.custodies import find_custody, find_deposit
 from escrow.deposit.models import CustodyRow
-from escrow.errors import NotFound, Unauthenticated
+from escrow.errors import Conflict, NotFound, Unauthenticated
 from escrow.mail import tokens
 from escrow.recovery import bodies, calls, drafts, flow, opening, proofs, views
 from escrow.recovery.models import Recovery, RecoveryDraft, RecoverySession
@@ -99,6 +99,8 @@ def _open(context: Web, recovery: str, said: opening.Asked) -> Any:
     with context.database.transaction() as db:
         account = _asker(db, said)
         known = db.get(Recovery, recovery) or db.get(RecoveryDraft, recovery)
+        if isinstance(known, RecoveryDraft) and said.proof not in proofs.OF_CONTACTS:
+            raise Conflict  # or a draft's identifier would open without a fresh code
         if known is None and said.proof not in proofs.BY_MAIL:
             auth.require(db, step_up=True)
         row: Recovery | RecoveryDraft

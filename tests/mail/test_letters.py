@@ -39,6 +39,7 @@ USUAL = {
     "lost_link": f"https://recovery.test/contact/{'ab' * 16}/lost#" + "x" * 43,
     "custody_link": f"https://recovery.test/contact/{'ab' * 16}",
 }
+PLACES = {"url": SETTINGS.public_url, "provider": SETTINGS.provider_name}
 # Our words, not the customer's (EXPERIENCE.md).
 NOT_PLAIN = re.compile(
     r"\b(escrow|threshold|shares?|secret sharing|hpke|slip-?39|custod\w+|manifest|deposit\w*"
@@ -169,7 +170,7 @@ def test_both_parts_say_the_same() -> None:
         for block in render.blocks(source(message, locale))[1:]:
             for line in block.lines:
                 plain = re.sub(r"^(\d\. |- )", "", line)
-                filled = Template(plain).substitute(USUAL | {"url": SETTINGS.public_url})
+                filled = Template(plain).substitute(USUAL | PLACES)
                 if not (block.kind == "button" and line.startswith("$")):
                     assert filled in said
                     assert filled in made.text

@@ -6,6 +6,7 @@ from escrow.custodian import freezing
 from escrow.custodian.shares import Refusal
 from escrow.errors import WrongState
 from escrow.recovery import machine
+from tests.support.mailbox import text_of
 from tests.support.people import Contact, Customer, Deposited, Session, new_id
 from tests.support.world import World
 
@@ -85,7 +86,7 @@ def test_unfreezing_tells_everybody_again_and_waits_anew_to_the_second(
     assert found["ready_at"] == found["noticed_at"] + made.manifest.waiting_seconds
     for address in (customer.address, contact.address):
         told = [m for m in world.mailbox.to(address) if "waiting time" in str(m["Subject"])]
-        assert "veto#" in told[-1].get_content()
+        assert "veto#" in text_of(told[-1])
     world.wait(found["ready_at"] - world.clock.now() - 31)
     customer.sign_in()
     world.clock.time = found["ready_at"] - 1

@@ -11,7 +11,7 @@ from escrow.protocol.encoding import b64url, b64url_decode
 from escrow.recovery import drafts, machine, proofs
 from escrow.recovery.models import RecoveryDraft
 from tests.recovery import proving
-from tests.support.mailbox import Mailbox
+from tests.support.mailbox import Mailbox, text_of
 from tests.support.people import Contact, Customer, Deposited, Session, new_id
 from tests.support.world import World
 
@@ -170,6 +170,18 @@ def test_the_mail_code_alone_opens_nothing_that_needs_the_authenticator(
     customer.sign_in()
     world.clock.move(301)
     assert proving.ask(customer, made, kind).code == "step_up_required"
+
+
+def test_a_drafts_identifier_opens_nothing_else(
+    world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]]
+) -> None:
+    made, _ = enrolled
+    customer.sign_in()
+    recovery = str(proving.ask(customer, made, "contacts").ok()["recovery"])
+    world.clock.move(301)
+    for kind in ("totp", "kit", "totp+contacts"):
+        refused = proving.ask(customer, made, kind, recovery)
+        assert (refused.status, refused.code) == (409, "conflict"), kind
 
 
 def test_another_mailbox_opens_nothing_with_a_stolen_kit(
@@ -355,10 +367,10 @@ def test_a_contacts_veto_counts_once_and_their_mail_has_no_button_then(
         assert (refused.status, refused.code) == (409, "wrong_state")
         assert "counts once" in refused.json["detail"]
         [mail] = world.mailbox.to(contact.address)
-        assert "veto#" not in mail.get_content()
-        assert "has no button" in mail.get_content().replace("\n", " ")
-    [told, *_] = [m for m in world.mailbox.to(customer.address) if "veto#" in m.get_content()]
-    token = told.get_content().split("/veto#", 1)[1].split()[0]
+        assert "veto#" not in text_of(mail)
+        assert "has no button" in text_of(mail).replace("\n", " ")
+    [told, *_] = [m for m in world.mailbox.to(customer.address) if "veto#" in text_of(m)]
+    token = text_of(told).split("/veto#", 1)[1].split()[0]
     stopped = world.http().post(f"/recoveries/{recovery}/veto", {"token": token}).ok()
     assert stopped["state"] == "cancelled"
 

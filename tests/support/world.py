@@ -145,10 +145,10 @@ class World:
         self.run()
         return recovery
 
-    def wait(self, seconds: int) -> None:
+    def wait(self, seconds: int, at_once: int = _STEP_SECONDS) -> None:
         """Let time pass as it does, half a day at a time: the custodian distrusts jumps."""
         while seconds > 0:
-            step = min(seconds, _STEP_SECONDS)
+            step = min(seconds, at_once)
             self.clock.move(step)
             self.run()
             seconds -= step
