@@ -10,7 +10,7 @@ from escrow.deposit import replacing
 from escrow.deposit.models import Deposit
 from escrow.ledger.append import append
 from escrow.protocol import slip39
-from escrow.recovery import flow as recoveries
+from escrow.recovery import opening as recoveries
 from tests.deposit.test_replacing import events, kinds
 from tests.support.mailbox import Mailbox
 from tests.support.people import Contact, Customer, Deposited, Session, new_id
