@@ -45,6 +45,7 @@ BUILD_BACKENDS = {
 # Programs that the tests run for real, and the Debian package of each.
 TEST_PROGRAMS = {
     "age": "age",
+    "chromium": "chromium",
     "git": "git",
     "initdb": "postgresql",
     "make": "make",

@@ -145,7 +145,7 @@ def _veto_link(
         recovery=recovery.id,
         lifetime=TOKEN_SECONDS,
     )
-    return f"{custodian.settings.public_url}/veto#{token}"
+    return f"{custodian.settings.public_url}/veto/{recovery.id}#{token}"
 
 
 def _reopen_link(

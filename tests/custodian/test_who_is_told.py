@@ -31,7 +31,11 @@ def enrolled(world: World, customer: Customer) -> tuple[Deposited, Contact]:
 
 def _links(world: World, address: str) -> list[str]:
     texts = [text_of(mail) for mail in world.mailbox.to(address)]
-    return [text.split("/veto#", 1)[1].split()[0] for text in texts if "/veto#" in text]
+    return [
+        text.split("/veto/", 1)[1].split()[0].partition("#")[2]
+        for text in texts
+        if "/veto/" in text
+    ]
 
 
 def _state(customer: Customer, recovery: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ USUAL = {
     "ready": "Thursday 26 November 2026, 14:10",
     "expires": "Thursday 10 December 2026, 14:10",
     "code": "123 456",
-    "link": "https://recovery.test/veto#" + "x" * 43,
+    "link": f"https://recovery.test/veto/{'cd' * 16}#" + "x" * 43,
     "stop_link": f"https://recovery.test/contact/{'ab' * 16}/stop#" + "x" * 43,
     "lost_link": f"https://recovery.test/contact/{'ab' * 16}/lost#" + "x" * 43,
     "custody_link": f"https://recovery.test/contact/{'ab' * 16}",

@@ -86,7 +86,7 @@ def test_unfreezing_tells_everybody_again_and_waits_anew_to_the_second(
     assert found["ready_at"] == found["noticed_at"] + made.manifest.waiting_seconds
     for address in (customer.address, contact.address):
         told = [m for m in world.mailbox.to(address) if "waiting time" in str(m["Subject"])]
-        assert "veto#" in text_of(told[-1])
+        assert "/veto/" in text_of(told[-1])
     world.wait(found["ready_at"] - world.clock.now() - 31)
     customer.sign_in()
     world.clock.time = found["ready_at"] - 1

@@ -98,8 +98,8 @@ def test_everybody_is_told_when_a_recovery_opens(
 ) -> None:
     made, [contact] = enrolled
     world.open_recovery(customer, made)
-    assert any("veto#" in str(mail) for mail in world.mailbox.to(contact.address))
-    assert any("veto#" in str(mail) for mail in world.mailbox.to(customer.address))
+    assert any("/veto/" in str(mail) for mail in world.mailbox.to(contact.address))
+    assert any("/veto/" in str(mail) for mail in world.mailbox.to(customer.address))
 
 
 def test_the_wait_does_not_begin_before_the_mail_is_taken(
@@ -151,7 +151,7 @@ def test_a_contact_stops_a_recovery_from_the_mail_link(
     made, [contact] = enrolled
     recovery = world.open_recovery(customer, made)
     text = "".join(text_of(mail) for mail in world.mailbox.to(contact.address))
-    token = text.split("/veto#", 1)[1].split()[0]
+    token = text.split("/veto/", 1)[1].split()[0].partition("#")[2]
     stopped = world.http().post(f"/recoveries/{recovery}/veto", {"token": token}).ok()
     assert stopped["state"] == "cancelled"
     world.run()

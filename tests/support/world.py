@@ -36,7 +36,7 @@ class World:
     contacts: list[Contact] = field(default_factory=list)
 
     @classmethod
-    def make(cls, database: Database, directory: Path, mailbox: Mailbox) -> "World":
+    def make(cls, database: Database, directory: Path, mailbox: Mailbox, **changes: Any) -> "World":
         clock = FakeClock()
         settings = Settings(
             data_dir=directory,
@@ -47,7 +47,8 @@ class World:
             smtp_port=mailbox.port,
             smtp_security="none",
             mail_from="Key recovery <recovery@recovery.test>",
-        ).check()
+        )
+        settings = replace(settings, **changes).check()
         web_keys = WebKeys.generate()
         keys = CustodianKeys.generate(settings.origin, clock.now())
         app = create_app(settings, database, web_keys, clock)
