@@ -76,7 +76,8 @@ _STYLE = """
 body{font:18px/1.5 system-ui,sans-serif;margin:2rem auto;padding:0 1rem;max-width:60rem;
 color:#1b1b1b;background:#fdfcf9}
 body{overflow-wrap:anywhere}table{display:block;overflow-x:auto}
-code,pre{font-size:.9rem;overflow-x:auto;white-space:pre-wrap}h2{margin-top:3rem;border-top:1px solid #bbb}
+code,pre{font-size:.9rem;overflow-x:auto;white-space:pre-wrap}
+h2{margin-top:3rem;border-top:1px solid #bbb}
 .method{display:inline-block;min-width:4.5rem;font-weight:bold}table{border-collapse:collapse}
 td,th{text-align:left;padding:.2rem 1rem .2rem 0;vertical-align:top}
 @media(prefers-color-scheme:dark){body{color:#eee;background:#161616}a{color:#9cf}}
