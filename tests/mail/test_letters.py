@@ -141,7 +141,10 @@ def test_a_message_says_what_to_do() -> None:
             "nl": r"vandaag|nu\b|meteen|binnen|vóór|tot\b|op een dag|opnieuw",
         }
         assert re.search(nothing[locale], text) or re.search(by_when[locale], text)
-        never = {"en": "Never give your key", "nl": "Geef uw sleutel, herstelset, kaart of een code nooit"}
+        never = {
+            "en": "Never give your key",
+            "nl": "Geef uw sleutel, herstelset, kaart of een code nooit",
+        }
         assert never[locale] in text
 
 

@@ -24,7 +24,7 @@ from tests.support.world import World
 
 CODES_AN_HOUR = 5
 STEP_UP_SECONDS = 5 * 60
-PASS_SECONDS = 12 * HOUR
+PASS_SECONDS = 30 * HOUR
 
 
 @dataclass

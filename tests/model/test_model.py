@@ -11,8 +11,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from escrow.protocol.encoding import pae_hash
-from escrow.protocol.invitation import Password
 from tests.model.machine import Play
 from tests.support.mailbox import Mailbox
 from tests.support.postgres import Postgres
@@ -53,16 +51,6 @@ def urls(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[ExitStack]
     return create
 
 
-@pytest.fixture
-def cheap_invitations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stretch passwords less: the plays make hundreds, and guessing them is not their matter."""
-
-    def identity(password: Password, custody: str) -> bytes:
-        return pae_hash("tests/model", password.fragment, password.digits, custody)
-
-    monkeypatch.setattr(Password, "identity", identity)
-
-
 def play(
     urls: Callable[[ExitStack], str],
     mailbox: Mailbox,
@@ -75,6 +63,6 @@ def play(
 
 
 def test_the_service_does_what_the_model_says(
-    urls: Callable[[ExitStack], str], mail_server: Mailbox, cheap_invitations: None
+    urls: Callable[[ExitStack], str], mail_server: Mailbox
 ) -> None:
     play(urls, mail_server, SHORT)

@@ -12,16 +12,16 @@ from contextlib import ExitStack
 
 from hypothesis import seed, settings
 
-from tests.model.test_model import SHORT, cheap_invitations, play, urls
+from tests.model.test_model import SHORT, play, urls
 from tests.support.mailbox import Mailbox
 
-__all__ = ["cheap_invitations", "urls"]  # fixtures
+__all__ = ["urls"]  # a fixture
 
 LONG = settings(SHORT, max_examples=200, stateful_step_count=50, derandomize=False)
 
 
 def test_two_hundred_plays_of_fifty_steps(
-    urls: Callable[[ExitStack], str], mail_server: Mailbox, cheap_invitations: None
+    urls: Callable[[ExitStack], str], mail_server: Mailbox
 ) -> None:
     number = int(os.environ.get("ESCROW_MODEL_SEED", secrets.randbelow(2**32)))
     print(f"seed {number}")

@@ -18,7 +18,7 @@ from tests.support.clocks import FakeClock
 from tests.support.mailbox import Mailbox
 from tests.support.people import Contact, Customer, Deposited, Http, Session, make_deposit, new_id
 
-_STEP_SECONDS = 12 * 3600
+_STEP_SECONDS = 30 * 3600
 
 
 @dataclass
@@ -147,7 +147,7 @@ class World:
         return recovery
 
     def wait(self, seconds: int, at_once: int = _STEP_SECONDS) -> None:
-        """Let time pass as it does, half a day at a time: the custodian distrusts jumps."""
+        """Let time pass a day at a time and more: over 36 hours the custodian distrusts a jump."""
         while seconds > 0:
             step = min(seconds, at_once)
             self.clock.move(step)
