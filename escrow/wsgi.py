@@ -4,6 +4,7 @@ Settings come from the file that ESCROW_CONFIG names and from the environment; k
 `<key_dir>/web.json`. This process never sees a key of the custodian.
 """
 
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,8 @@ def make(clock: Clock) -> "Flask":
     log.configure()
     path = os.environ.get("ESCROW_CONFIG")
     settings = config.load(Path(path) if path else None)
+    if settings.demo:  # whoever tries it looks for addresses, not for every request
+        log.configure(logging.WARNING)
     require_ready(settings.database)
     keys = webkeyfile.load(settings.key_dir)
     return create_app(settings, Database(settings.database, pool_size=THREADS), keys, clock)
