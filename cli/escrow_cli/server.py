@@ -190,6 +190,8 @@ def _on_a_free_port(settings: Settings) -> Settings:
     os.environ["ESCROW_DEMO"] = "1"
     os.environ["ESCROW_DATA_DIR"] = str(settings.data_dir)
     os.environ["ESCROW_LISTEN_PORT"] = str(port)
+    # Whoever tries it looks for addresses on this screen, not for a line a request.
+    os.environ.setdefault("ESCROW_LOG_REQUESTS", "false")
     if port != settings.listen_port:
         click.echo(
             f"Port {settings.listen_port} is in use; taking {port}. Links that name "
