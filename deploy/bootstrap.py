@@ -334,6 +334,13 @@ def choose_python(verb: str, with_pip: bool) -> Python:
     python, incomplete = find_python(with_pip)
     if python is not None:
         return python
+    asked = os.environ.get("PYTHON_FOR_VENV")
+    if asked and not incomplete:
+        fail(
+            f"PYTHON_FOR_VENV names {asked}, which is no Python {OLDEST[0]}.{OLDEST[1]} or newer "
+            "that starts here",
+            "name another one, or unset it: then the first that is good enough is taken",
+        )
     if incomplete:
         reason = f"Python {incomplete[0].name} lacks {', '.join(incomplete[0].lacks)}"
     else:
@@ -479,6 +486,7 @@ def clean() -> int:
 def main(given: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="bootstrap.py",
+        usage='make VERB [ARGS="..."]' if "MAKELEVEL" in os.environ else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="\n".join(f"{verb:9} {meaning}" for verb, meaning in VERBS.items()),
     )

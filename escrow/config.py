@@ -43,6 +43,7 @@ class Settings:
     mail_from: str = ""
     minimum_waiting_seconds: int = MIN_WAITING_SECONDS
     requests_an_hour: int = 600
+    log_requests: bool = True
     proxies: int = 0
     timezone: str = ""
     keyring: str = "file"

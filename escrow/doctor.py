@@ -50,22 +50,26 @@ class Finding:
 
 def examine(settings: Settings, clock: Clock) -> Iterator[Finding]:
     """Look at everything, one finding after the other; raises nothing."""
-    yield _look("web keys", lambda: _web_keys(settings))
-    yield _look("custodian's keys", lambda: _custodian_keys(settings))
-    yield _look("database", lambda: _database(settings))
-    yield _look("files outside the database", lambda: _outside(settings))
-    yield _look("custodian", lambda: _custodian(settings, clock))
-    yield _look("refused events", lambda: _refused(settings))
-    yield _look("clock", lambda: _clock(settings, clock))
-    yield _look("mail", lambda: _mail(settings))
-    yield _look("operators", lambda: _operators(settings))
+    yield _look(settings, "web keys", lambda: _web_keys(settings))
+    yield _look(settings, "custodian's keys", lambda: _custodian_keys(settings))
+    yield _look(settings, "database", lambda: _database(settings))
+    yield _look(settings, "files outside the database", lambda: _outside(settings))
+    yield _look(settings, "custodian", lambda: _custodian(settings, clock))
+    yield _look(settings, "refused events", lambda: _refused(settings))
+    yield _look(settings, "clock", lambda: _clock(settings, clock))
+    yield _look(settings, "mail", lambda: _mail(settings))
+    yield _look(settings, "operators", lambda: _operators(settings))
 
 
-def _look(what: str, at: Callable[[], tuple[str, str] | tuple[str, str, bool]]) -> Finding:
+def _look(
+    settings: Settings, what: str, at: Callable[[], tuple[str, str] | tuple[str, str, bool]]
+) -> Finding:
     try:
         return Finding(what, *at())
     except ConfigurationError as error:
-        return Finding(what, str(error), "See the message.")
+        return Finding(
+            what, str(error), f"Is {settings.data_dir} the right folder (the setting data_dir)?"
+        )
     except EscrowError as error:
         return Finding(
             what, error.detail, "Is the database running and reachable? Are tables there?"

@@ -27,7 +27,8 @@ DEMO_BANNER = (
     '<a href="/demo/mailbox">mailbox</a>. Keep nothing real here. / <span lang="nl">Bewaar hier '
     "niets echts.</span></div>"
 )
-_log = logging.getLogger("escrow.request")
+REQUEST_LOG = "escrow.request"
+_log = logging.getLogger(REQUEST_LOG)
 
 
 def cookie_name(settings: Settings) -> str:

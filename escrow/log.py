@@ -7,6 +7,7 @@ processor is the second line of defence: it removes fields by name and texts by 
 import logging
 import re
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -18,14 +19,21 @@ _NAMES = re.compile(
     re.IGNORECASE,
 )
 _ALLOWED_NAMES = frozenset({"status_code", "error_code"})
-_SHAPES = (
+
+
+def _digits(found: re.Match[str]) -> str:
+    return found[1] or "[digits]"
+
+
+_SHAPES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"otpauth://\S+"), "[authenticator]"),
     (re.compile(r"AGE-SECRET-KEY-\w+", re.IGNORECASE), "[key]"),
     (re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+"), "[address]"),
     (re.compile(r"#\S+"), "[fragment]"),
     (re.compile(r"\?\S+"), "[query]"),
     (re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{33,}(?![A-Za-z0-9_-])"), "[long]"),
-    (re.compile(r"(?<!\d)\d{6}(?!\d)"), "[digits]"),
+    # Six digits in a row inside an identifier are no code: identifiers stay whole.
+    (re.compile(r"(?<![0-9a-f])([0-9a-f]{32})(?![0-9a-f])|(?<!\d)\d{6}(?!\d)"), _digits),
 )
 
 
@@ -84,9 +92,9 @@ def configure(level: int = logging.INFO) -> None:
         structlog.stdlib.ExtraAdder(),
     ]
     shared: list[Any] = [
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
         _places_only,
         redact,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),  # ours: it stays as it is
     ]
     handler = logging.StreamHandler()
     handler.setFormatter(

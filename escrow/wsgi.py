@@ -4,11 +4,12 @@ Settings come from the file that ESCROW_CONFIG names and from the environment; k
 `<key_dir>/web.json`. This process never sees a key of the custodian.
 """
 
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from escrow import config, log, webkeyfile
+from escrow import config, headers, log, webkeyfile
 from escrow.clock import Clock, SystemClock
 from escrow.db import Database
 from escrow.hardening import end_with_parent, no_core_dumps
@@ -37,6 +38,8 @@ def make(clock: Clock) -> "Flask":
     log.configure()
     path = os.environ.get("ESCROW_CONFIG")
     settings = config.load(Path(path) if path else None)
+    if not settings.log_requests:
+        logging.getLogger(headers.REQUEST_LOG).setLevel(logging.WARNING)
     require_ready(settings.database)
     keys = webkeyfile.load(settings.key_dir)
     return create_app(settings, Database(settings.database, pool_size=THREADS), keys, clock)

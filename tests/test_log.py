@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any
@@ -53,6 +54,15 @@ def test_a_secret_does_not_reach_the_log_by_its_shape(logged: StringIO, secret: 
     assert "swordfish" not in json.dumps(line)
     assert line["level"] == "warning"
     assert line["event"].startswith("before ")
+
+
+def test_identifiers_and_times_stay_whole(logged: StringIO) -> None:
+    """Six digits in them are no code."""
+    identifier = "ec7f0000aa123456bb00dc50ffff0001"
+    logging.getLogger("escrow.test").info("mail %s", identifier, extra={"mail": identifier})
+    [line] = lines(logged)
+    assert (line["event"], line["mail"]) == (f"mail {identifier}", identifier)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", line["timestamp"])
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,7 @@ def test_a_demo_from_nothing_to_a_clean_end(ready: Operator) -> None:
         assert running.process.wait(PATIENCE_SECONDS) == 0
         assert not any(is_alive(pid) for pid in pids)
         assert "Traceback" not in running.log
+        assert '"event": "request"' not in running.log, "what was printed is drowned"
 
 
 def test_a_busy_port_moves_a_demo_to_the_next(ready: Operator) -> None:
@@ -174,6 +175,7 @@ def test_a_busy_port_moves_a_demo_to_the_next(ready: Operator) -> None:
             url = running.url()
             assert url != first_url
             assert "is in use; taking" in running.log
+            assert f"Links that name {second.port}, the first admin's too, work with" in running.log
             assert answers(url, "/healthz")
 
 
@@ -235,6 +237,10 @@ def test_a_service_that_slept_for_days_asks_whether_the_clock_is_right(ready: Op
     checkpoint.write_text(past + "\n" + checkpoint.read_text().partition("\n")[2])
     with ready.running("run", "--demo") as running:
         wait_until(lambda: "the ledger is stopped" in running.log, running.log)
+        assert "Until then the ledger stands still" in running.log
+        assert past not in running.log, "times are for people"
+    wrong = ready.types("run", "--demo", "--accept-clock", "2020-01-01T00:00")
+    assert wrong.returncode == serve.WRONG_CONFIGURATION
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [*SERVER, "run", "--demo"],
@@ -253,9 +259,50 @@ def test_a_service_that_slept_for_days_asks_whether_the_clock_is_right(ready: Op
         said, _ = process.communicate(timeout=PATIENCE_SECONDS)
         os.close(master)
         os.close(slave)
-    assert "last worked 3 days ago" in said
+    assert "The service last worked on " in said
+    assert "A clock that runs ahead would end waiting times too early" in said
     assert "Is it now" in said
     assert process.returncode == 0
+
+
+def test_the_clock_can_be_accepted_without_a_terminal(ready: Operator) -> None:
+    checkpoint = ready.directory / "data" / "outside" / "checkpoint"
+    with ready.running("run", "--demo") as running:
+        wait_until(lambda: not checkpoint.read_text().startswith("0\n"), running.log)
+    past = str(int(time.time()) - 3 * 86400)
+    checkpoint.write_text(past + "\n" + checkpoint.read_text().partition("\n")[2])
+    now = time.strftime("%Y-%m-%dT%H:%M", time.gmtime())
+    with ready.running("run", "--demo", "--accept-clock", now) as running:
+        wait_until(lambda: not checkpoint.read_text().startswith(past), "it ticks")
+        assert "the ledger is stopped" not in running.log
+
+
+def test_the_demo_of_a_checkout_is_found_where_make_keeps_it(ready: Operator) -> None:
+    """`make run` keeps its data in .data: doctor and operators look there too."""
+    (ready.directory / "data").rename(ready.directory / ".data")
+    (ready.directory / ".data" / "migrations").write_text("[]")
+    ready.port = free_port()
+    environment = {n: v for n, v in ready.environment.items() if n != "ESCROW_DATA_DIR"}
+    done = subprocess.run(
+        [*SERVER, "doctor", "--demo"],
+        env=environment,
+        cwd=ready.directory,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert "ok     web keys: readable by us alone" in done.stdout
+    elsewhere = subprocess.run(
+        [*SERVER, "doctor", "--demo"],
+        env=environment,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert "escrow-demo the right folder" in elsewhere.stdout
 
 
 def test_outside_a_demo_it_does_not_run_without_mail(operator: Operator) -> None:

@@ -9,7 +9,7 @@ import click
 
 from escrow.i18n import N_
 from escrow_cli.context import Cli, verb
-from escrow_cli.errors import NotNow, Refused, Usage, WrongCode, WrongPiece, of_protocol
+from escrow_cli.errors import NotYet, Refused, Usage, WrongCode, WrongPiece, of_protocol
 
 if TYPE_CHECKING:
     from escrow.protocol.invitation import Invitation
@@ -27,24 +27,37 @@ CONFIRM = "ESCROW_CONFIRM"
     click.option("--save", "path", metavar="FILE", required=True, help=N_("Where the card goes.")),
 )
 def accept(cli: Cli, path: str) -> None:
-    from escrow.protocol.errors import ProtocolError
-    from escrow.protocol.qr import InvitationLink
-
-    text = cli.terminal.ask(cli.t.gettext("The link that you got"), LINK, hidden=True)
-    try:
-        link = InvitationLink.parse(text)
-    except ProtocolError as error:
-        raise of_protocol(error, Usage) from None
+    link = _link(cli)
     if cli.host is None:
         cli.host = link.host
     elif Cli(cli.terminal, cli.surroundings, link.host).url != cli.url:
         raise Usage(N_("The link is of another service than --host."), reason="other_host")
-    invitation = _open(cli, link, _fetch(cli, link))
-    card = _confirmed(cli, invitation, path)
-    _attest(cli, card, invitation.contact.name, path)
+    sealed, customer = _fetch(cli, link)
+    invitation = _open(cli, link, sealed)
+    card = _confirmed(cli, invitation, customer, path)
+    _attest(cli, card, invitation.contact.name, customer, path)
 
 
-def _fetch(cli: Cli, link: InvitationLink) -> bytes:
+def _link(cli: Cli) -> InvitationLink:
+    """Ask for the link until it is one."""
+    from escrow.protocol.errors import ProtocolError
+    from escrow.protocol.qr import InvitationLink
+
+    while True:
+        text = cli.terminal.ask(
+            cli.t.gettext("The link that you got (not shown)"), LINK, hidden=True
+        )
+        try:
+            return InvitationLink.parse(text)
+        except ProtocolError as error:
+            wrong = of_protocol(error, Usage)
+            if cli.terminal.has_answer(LINK):
+                raise wrong from None
+            cli.terminal.fail_softly(wrong)
+
+
+def _fetch(cli: Cli, link: InvitationLink) -> tuple[bytes, str]:
+    """Fetch what is sealed, and the customer's address as the service says it."""
     from escrow.protocol.encoding import b64url, b64url_decode
     from escrow.protocol.invitation import Password
 
@@ -53,7 +66,7 @@ def _fetch(cli: Cli, link: InvitationLink) -> bytes:
         answer = cli.client.post(
             f"custodies/{link.custody}/invitation", {"token": b64url(token)}, repeat=True
         )
-    return b64url_decode(answer["invitation"])
+    return b64url_decode(answer["invitation"]), str(answer["customer"])
 
 
 def _open(cli: Cli, link: InvitationLink, sealed: bytes) -> Invitation:
@@ -84,7 +97,7 @@ def _open(cli: Cli, link: InvitationLink, sealed: bytes) -> Invitation:
             cli.terminal.fail_softly(wrong)
 
 
-def _confirmed(cli: Cli, invitation: Invitation, path: str) -> Card:
+def _confirmed(cli: Cli, invitation: Invitation, customer: str, path: str) -> Card:
     """Have the person confirm who she is, then save the card and prove that it can be read."""
     from escrow.protocol.kit import Card
     from escrow_cli.ledger import say_look
@@ -101,10 +114,16 @@ def _confirmed(cli: Cli, invitation: Invitation, path: str) -> Card:
     t = cli.t
     cli.terminal.say(t.gettext("Deposit: {label}", label=manifest.label))
     cli.terminal.say(
+        t.gettext(
+            "The service says that {customer} asks you. In doubt, call the person you think it is.",
+            customer=customer,
+        )
+    )
+    cli.terminal.say(
         t.gettext("You are: {name}, {address}", name=contact.name, address=contact.address)
     )
     if not cli.terminal.confirm(t.gettext("Is that you, and do you want to help?"), CONFIRM):
-        raise NotNow(
+        raise NotYet(
             N_("Not accepted. Nothing was sent or saved."),
             N_("Tell the person who asked you."),
             reason="not_confirmed",
@@ -130,18 +149,18 @@ def _is_saved(path: Path, card: Card) -> bool:
     return (found.payload, found.manifest) == (card.payload, card.manifest)
 
 
-def _attest(cli: Cli, card: Card, name: str, path: str) -> None:
+def _attest(cli: Cli, card: Card, name: str, customer: str, path: str) -> None:
     from escrow_cli import printing
     from escrow_cli.attesting import attest_share
     from escrow_cli.ledgerkeys import open_ledger
+    from escrow_cli.sources import paper_path
 
     ledger, _ = open_ledger(cli, card.manifest.ledger_vkey)
     with cli.terminal.progress(cli.t.gettext("Proving that your piece is there …")):
         state = attest_share(cli, ledger, card.manifest, card.payload)
     cli.state.keep_manifest(card.manifest.deposit, card.manifest.hash)
-    file = Path(path)
-    paper = file.with_name(file.name.removesuffix(".escrow.json") + ".pdf")
-    printing.save_card(cli, card, name, paper)
+    paper = paper_path(Path(path))
+    printing.save_card(cli, card, name, customer, paper)
     say, t = cli.terminal.say, cli.t
     say(t.gettext("Thank you. Your card: {pdf} and {file}.", pdf=paper, file=path))
     say(

@@ -53,7 +53,8 @@ def running(cli: Cli, piece: Piece) -> Running:
             NOTHING_SENT,
             reason="other_session",
         )
-    return Running(recovery, found["session"], begun[-1].data["public_key"])
+    reason = cli.client.get(f"recoveries/{recovery}")["reason"] or ""
+    return Running(recovery, found["session"], begun[-1].data["public_key"], reason)
 
 
 def _events(cli: Cli, ledger: Ledger, piece: Piece, recovery: str) -> list[Event]:

@@ -9,7 +9,7 @@ import click
 
 from escrow.i18n import N_
 from escrow_cli.context import Cli
-from escrow_cli.errors import NotNow, Refused, Usage
+from escrow_cli.errors import NotNow, NotYet, Refused, Usage
 from escrow_cli.operating import (
     DAYS,
     KEY,
@@ -239,4 +239,4 @@ def _read_and_confirm(cli: Cli, signed: list[Any], settings: Settings, signer: O
     say(t.gettext("Signed by: {who}", who=", ".join(found.credential for found in signed)))
     say(t.gettext("It expires on {when}.", when=t.datetime(proposal.expires)))
     if not cli.terminal.confirm(t.gettext("Do you approve this?"), "ESCROW_CONFIRM"):
-        raise NotNow(N_("Nothing was signed."), reason="not_confirmed")
+        raise NotYet(N_("Nothing was signed."), reason="not_confirmed")

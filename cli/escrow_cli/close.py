@@ -8,7 +8,7 @@ import click
 
 from escrow.i18n import N_
 from escrow_cli.context import Cli, verb
-from escrow_cli.errors import NotNow, Usage
+from escrow_cli.errors import NotNow, NotYet, Usage
 
 CONFIRM = "ESCROW_CONFIRM"
 _OPTIONS = (
@@ -31,7 +31,7 @@ def close(cli: Cli, deposit: str, address: str | None, reason: str) -> None:
         "Close “{label}”? After 30 days nobody can bring this key back", label=line["label"]
     )
     if not cli.terminal.confirm(question, CONFIRM):
-        raise NotNow(N_("Nothing was changed."), reason="not_confirmed")
+        raise NotYet(N_("Nothing was changed."), reason="not_confirmed")
     body = {"reason": reason}
     answer = with_step_up(
         cli, lambda: cli.client.post(f"deposits/{line['deposit']}/close", body, repeat=True)
@@ -90,8 +90,4 @@ def _find(cli: Cli, deposit: str, address: str | None) -> dict[str, Any]:
     from escrow_cli import status
     from escrow_cli.signin import signed_in
 
-    account = signed_in(cli, address)
-    found = [line for line in status.listed(cli, account) if status.fits(line, deposit)]
-    if len(found) != 1:
-        raise Usage(N_("“{deposit}” is not one deposit of yours."), deposit=deposit)
-    return found[0]
+    return status.one(cli, signed_in(cli, address), deposit)

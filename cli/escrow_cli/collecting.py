@@ -77,20 +77,47 @@ def _prefers_contacts(cli: Cli, target: Target) -> bool:
     return cli.terminal.choose(cli.t.gettext("Which piece is at hand?"), lines, "ESCROW_PIECE") == 1
 
 
-def _callees(cli: Cli, target: Target, wanted: tuple[str, ...]) -> list[Custody]:
-    """Choose as many contacts as are needed, by name, address or custody."""
-    manifest = target.manifest
-    held = [
+def check_named(target: Target, wanted: tuple[str, ...]) -> None:
+    """Refuse contacts that cannot help, before everybody is told of a recovery; raises Usage."""
+    found = _named(target, wanted)
+    needed = target.manifest.contacts_needed
+    if len(found) > needed:
+        raise Usage(
+            N_("Too many contacts are named: {needed} is enough."),
+            reason="too_many_contacts",
+            needed=needed,
+        )
+
+
+def _held(target: Target) -> list[Custody]:
+    """Return the contacts who hold a piece."""
+    return [
         line
-        for line in manifest.of_role("contact")
+        for line in target.manifest.of_role("contact")
         if target.custodies.get(line.custody, {}).get("state") == "held"
     ]
+
+
+def _named(target: Target, wanted: tuple[str, ...]) -> list[Custody]:
+    """Find contacts by name, address or custody; raises Usage."""
     found: list[Custody] = []
     for name in wanted:
-        fits = [line for line in held if _is_called(target.custodies[line.custody], name)]
+        fits = [line for line in _held(target) if _is_called(target.custodies[line.custody], name)]
         if len(fits) != 1 or fits[0] in found:
-            raise Usage(N_("“{name}” is not one contact who holds a piece."), name=name)
+            raise Usage(
+                N_("“{name}” is not one contact who holds a piece."),
+                N_("`escrow status` shows your contacts."),
+                reason="no_such_contact",
+                name=name,
+            )
         found += fits
+    return found
+
+
+def _callees(cli: Cli, target: Target, wanted: tuple[str, ...]) -> list[Custody]:
+    """Choose as many contacts as are needed, by name, address or custody."""
+    manifest, held = target.manifest, _held(target)
+    found = _named(target, wanted)
     while len(found) < manifest.contacts_needed:
         left = [line for line in held if line not in found]
         if len(found) + len(left) < manifest.contacts_needed:

@@ -5,24 +5,20 @@ The key goes to stdout only with --print; everything else is said on stderr and 
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import click
 
 from escrow.i18n import N_
 from escrow.protocol import qr
 from escrow.protocol.errors import BadShare, ProtocolError
 from escrow.protocol.slip39 import Share
-from escrow_cli import offline
+from escrow_cli import delivering, offline
 from escrow_cli.context import Cli, verb
 from escrow_cli.errors import SENTENCES, ClientError, Usage, WrongPiece
 from escrow_cli.offline import BadPiece, Piece
-from escrow_cli.sources import save
+from escrow_cli.sources import read_piece
 from escrow_cli.words import type_words
 
 ENVELOPE = "ESCROW_ENVELOPE"
-OUTPUT = "ESCROW_OUTPUT"
 
 _MORE_SENTENCES = {
     "check_code_given": N_("This is the check code. Scan the code beside the words instead."),
@@ -59,7 +55,7 @@ _OPTIONS = (
 )
 
 
-@verb("combine", N_("Combine pieces without the service."), *_OPTIONS)
+@verb("combine", N_("Combine pieces without the service."), *_OPTIONS, is_online=False)
 def combine(
     cli: Cli,
     files: tuple[str, ...],
@@ -70,19 +66,17 @@ def combine(
     output: str | None,
     force: bool,
 ) -> None:
-    if to_stdout and (cli.terminal.json_output or output):
-        raise Usage(N_("--print goes with neither --json nor --output."))
-    if output and not force and Path(output).exists():
-        raise Usage(
-            N_("{path} exists already."), N_("Name another file."), reason="file_exists",
-            path=output,
-        )  # fmt: skip
+    delivering.check(cli, to_stdout=to_stdout, output=output, force=force)
     try:
         found = run(cli, files, words=words or not files, envelope=envelope)
     except ProtocolError as error:
         raise explained(cli, error) from None
+    except Usage as error:
+        if error.reason == "no_terminal":
+            error.hint = N_("Give each piece as --piece FILE, and --envelope FILE if it is needed.")
+        raise
     _say_checked(cli, found)
-    written = _deliver(
+    written = delivering.deliver(
         cli, found.secret, to_stdout=to_stdout, newline=not no_newline, output=output, force=force
     )
     cli.terminal.document(
@@ -96,11 +90,11 @@ def combine(
 
 def run(cli: Cli, files: tuple[str, ...], *, words: bool, envelope: str | None) -> offline.Combined:
     """Read the pieces, ask for those on paper, combine; raises ProtocolError as `offline` does."""
-    pieces = [offline.piece_of_file(file, _read(file)) for file in files]
+    pieces = [offline.piece_of_file(file, read_piece(file)) for file in files]
     sealed = None
     if envelope:
         with offline.naming(envelope):
-            sealed = offline.envelope_of_file(_read(envelope))
+            sealed = offline.envelope_of_file(read_piece(envelope))
     if words:
         while not offline.is_enough(pieces):
             pieces.append(_ask_piece(cli, pieces))
@@ -108,15 +102,6 @@ def run(cli: Cli, files: tuple[str, ...], *, words: bool, envelope: str | None) 
         question = cli.t.gettext("The text of the code “Your key, encrypted”")
         sealed = qr.parse_envelope(cli.terminal.ask(question, ENVELOPE, hidden=True))
     return offline.combine(pieces, sealed)
-
-
-def _read(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise Usage(
-            N_("{path} cannot be read: {why}."), path=path, why=error.strerror or ""
-        ) from None
 
 
 def _ask_piece(cli: Cli, others: list[Piece]) -> Piece:
@@ -200,22 +185,3 @@ def _say_checked(cli: Cli, found: offline.Combined) -> None:
             date=t.date(found.manifest.created_at),
         )
     )
-
-
-def _deliver(
-    cli: Cli, secret: bytes, *, to_stdout: bool, newline: bool, output: str | None, force: bool
-) -> str | None:
-    """Put the key where the person wants it; returns the file's path, if it is in one."""
-    if to_stdout:
-        sys.stdout.buffer.write(secret + (b"\n" if newline else b""))
-        sys.stdout.buffer.flush()
-        return None
-    if output is None:
-        question = cli.t.gettext("Your key is back. Write it to which file (empty: show it here)")
-        output = cli.terminal.ask(question, OUTPUT)
-    if not output:
-        cli.terminal.show_secret(secret.decode("utf-8", "replace"))
-        return None
-    save(Path(output), secret, replace=force)
-    cli.terminal.say(cli.t.gettext("Your key is in {path}.", path=output))
-    return output

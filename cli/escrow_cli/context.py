@@ -69,8 +69,10 @@ def make_terminal(language: str | None, *, json_output: bool) -> Terminal:
     return Terminal(translator(language), json_output=json_output)
 
 
+_HOST = click.option(
+    "--host", envvar="ESCROW_HOST", metavar="HOST", help=N_("The service's address.")
+)
 _COMMON = (
-    click.option("--host", envvar="ESCROW_HOST", metavar="HOST", help=N_("The service's address.")),
     click.option("--json", "as_json", is_flag=True, help=N_("One JSON document on stdout.")),
     click.option(
         "--language",
@@ -81,12 +83,14 @@ _COMMON = (
 )
 
 
-def verb(name: str, help_text: str, *options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def verb(
+    name: str, help_text: str, *options: Callable[[Any], Any], is_online: bool = True
+) -> Callable[[Any], Any]:
     """Declare a verb: a click command whose function gets a `Cli` first."""
 
     def declare(function: Callable[..., None]) -> click.Command:
         @functools.wraps(function)
-        def run(host: str | None, as_json: bool, language: str | None, **given: Any) -> None:
+        def run(as_json: bool, language: str | None, host: str | None = None, **given: Any) -> None:
             context = click.get_current_context()
             surroundings = context.find_object(Surroundings) or Surroundings()
             terminal = make_terminal(language, json_output=as_json)
@@ -94,7 +98,7 @@ def verb(name: str, help_text: str, *options: Callable[[Any], Any]) -> Callable[
             function(Cli(terminal, surroundings, host), **given)
 
         decorated: Any = run
-        for option in reversed((*options, *_COMMON)):
+        for option in reversed((*options, *([_HOST] if is_online else []), *_COMMON)):
             decorated = option(decorated)
         return click.command(name, help=help_text)(decorated)
 

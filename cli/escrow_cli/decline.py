@@ -6,7 +6,7 @@ import click
 
 from escrow.i18n import N_
 from escrow_cli.context import Cli, verb
-from escrow_cli.errors import NotNow
+from escrow_cli.errors import NotYet
 
 CONFIRM = "ESCROW_CONFIRM"
 
@@ -22,7 +22,7 @@ def decline(cli: Cli, card: str | None) -> None:
     piece = of_options(cli, card, role="contact")
     question = cli.t.gettext("Stop being a contact for “{label}”?", label=piece.manifest.label)
     if not cli.terminal.confirm(question, CONFIRM):
-        raise NotNow(N_("Nothing was changed."), reason="not_confirmed")
+        raise NotYet(N_("Nothing was changed."), reason="not_confirmed")
     cli.client.signer = piece.signer()
     cli.client.post(f"custodies/{piece.payload.custody}/decline", {}, repeat=True)
     cli.terminal.say(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,10 @@ from escrow_cli import finishing, people, register
 from escrow_cli.context import Cli, verb
 from escrow_cli.errors import Usage
 from escrow_cli.sources import Source
+
+if TYPE_CHECKING:
+    from escrow_cli.ledgerkeys import Keys
+    from escrow_cli.making import Plan
 
 WAITING_DAYS = ("1", "3", "7", "14")
 _DAY_SECONDS = 86400
@@ -46,7 +50,11 @@ _OPTIONS = (
         is_flag=True,
         help=N_("Contacts together can stand in for a lost authenticator app."),
     ),
-    click.option("--replaces", metavar="DEPOSIT", help=N_("The deposit that this one replaces.")),
+    click.option(
+        "--replaces",
+        metavar="DEPOSIT",
+        help=N_("The deposit that this one replaces: number, or name."),
+    ),
     click.option("--kit", metavar="FILE", help=N_("Where the kit goes (and a PDF beside it).")),
     click.option("--address", help=N_("Your mail address.")),
     click.option("--new-account", is_flag=True, help=N_("Make an account first.")),
@@ -65,13 +73,19 @@ def enrol(
     **given: Any,
 ) -> None:
     named = tuple(people.parse(contact) for contact in contacts)
+    if named and given["no_contact"]:
+        raise Usage(N_("Give one of --contact and --no-contact."))
     account = register.account_for_enrolment(cli, address, new=new_account)
-    if resume and finishing.resume(cli, kit):
+    if resume and finishing.resume(cli, kit, given["label"]):
         return
-    from escrow_cli import enrolling
+    from escrow_cli import enrolling, status
 
+    if given["replaces"]:
+        given["replaces"] = str(status.one(cli, account, given["replaces"])["deposit"])
     _, keys = enrolling.service_keys(cli)
-    plan = _plan(cli, account, named, keys.ledger_vkey, keys.provider_key, given)
+    waiting = int(given["waiting_days"]) * _DAY_SECONDS
+    enrolling.check(kit, waiting, keys.minimum_waiting_seconds)
+    plan = _plan(cli, account, named, keys, given)
     enrolling.send(cli, plan, keys.minimum_waiting_seconds, kit)
 
 
@@ -79,11 +93,10 @@ def _plan(
     cli: Cli,
     account: str,
     contacts: tuple[tuple[str, str], ...],
-    ledger_vkey: str,
-    provider_key: bytes,
+    keys: Keys,
     given: dict[str, Any],
-) -> Any:
-    """Ask for what the options leave open."""
+) -> Plan:
+    """Ask for what the options leave open; the key itself last."""
     import unicodedata
 
     from escrow_cli.making import Plan
@@ -109,7 +122,8 @@ def _plan(
         waiting_seconds=int(given["waiting_days"]) * _DAY_SECONDS,
         contacts_replace_totp=given["contacts_replace_totp"],
         replaces=given["replaces"],
-        ledger_vkey=ledger_vkey,
-        provider_key=provider_key,
+        ledger_vkey=keys.ledger_vkey,
+        provider_key=keys.provider_key,
         url=cli.url,
+        generated=given["generate"],
     )

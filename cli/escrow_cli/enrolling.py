@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from escrow.i18n import N_
+from escrow.protocol.errors import ProtocolError
 from escrow_cli import finishing, handing
 from escrow_cli.context import Cli
-from escrow_cli.errors import NotNow, Usage
+from escrow_cli.errors import NotNow, Usage, of_protocol
 from escrow_cli.sources import save
 
 if TYPE_CHECKING:
@@ -15,7 +21,7 @@ if TYPE_CHECKING:
 
     from escrow_cli.ledger import Ledger
     from escrow_cli.ledgerkeys import Keys
-    from escrow_cli.making import Plan
+    from escrow_cli.making import Made, Plan
 
 DAY_SECONDS = 86400
 
@@ -45,33 +51,87 @@ def send(
     `owner` is the owner key of the deposit that it replaces, where it is at hand: what it signs is
     kept until the service has it, the key is not. `also` goes into the document of `--json`.
     """
-    from escrow_cli import making
-    from escrow_cli.signin import with_step_up
-
-    if plan.waiting_seconds < minimum_waiting_seconds:
-        raise Usage(
-            N_("This provider asks for a wait of at least {days} days."),
-            N_("Give it as --waiting-days."),
-            days=-(-minimum_waiting_seconds // DAY_SECONDS),
-        )
-    with cli.terminal.progress(cli.t.gettext("Splitting the key, and trying every way back …")):
-        made = making.make(plan, cli.now())
+    check(kit, plan.waiting_seconds, minimum_waiting_seconds)
+    made = _made(cli, plan)
     deposit = made.manifest.deposit
     path = handing.kit_path(kit, deposit)
     pending = [
         {"custody": line.custody, "link": line.link, "digits": line.digits} for line in made.invited
     ]
     signed = _signed(plan, owner, made.manifest.hash)
-    cli.state.keep_manifest(deposit, made.manifest.hash, pending, signed)
+    cli.state.keep_manifest(deposit, made.manifest.hash, pending, signed, path.absolute())
+    with _may_go_on(cli):
+        _send(cli, plan, made, path)
+        finishing.say_replaced(cli, deposit)
+        finishing.finish(cli, handing.wait_for_provider(cli, deposit), made.kit, path, also)
+
+
+def check(kit: str | None, waiting_seconds: int, minimum_waiting_seconds: int) -> None:
+    """Refuse what could not be sent or saved, before a key is asked for or made; raises Usage."""
+    if waiting_seconds < minimum_waiting_seconds:
+        raise Usage(
+            N_("This provider asks for a wait of at least {days} days."),
+            N_("Give it as --waiting-days."),
+            days=-(-minimum_waiting_seconds // DAY_SECONDS),
+        )
+    if kit and Path(kit).exists():
+        raise Usage(
+            N_("{path} exists already."),
+            N_("Name another file as --kit; to finish what was interrupted, add --resume."),
+            reason="file_exists",
+            path=kit,
+        )
+
+
+def _made(cli: Cli, plan: Plan) -> Made:
+    from escrow_cli import making
+
+    with cli.terminal.progress(cli.t.gettext("Splitting the key, and trying every way back …")):
+        try:
+            return making.make(plan, cli.now())
+        except ProtocolError as error:  # nothing of it came from elsewhere
+            _drop_generated(plan)
+            raise of_protocol(error, Usage) from None
+
+
+def _send(cli: Cli, plan: Plan, made: Made, path: Path) -> None:
+    """Save the kit and send the deposit; what was refused leaves nothing behind."""
+    from escrow_cli.signin import with_step_up
+
+    deposit = made.manifest.deposit
     try:
         save(path, made.kit.data)
         with cli.terminal.progress(cli.t.gettext("Sending the encrypted key and the pieces …")):
             with_step_up(cli, lambda: cli.client.put(f"deposits/{deposit}", made.body()))
     except (Usage, NotNow):
-        handing.forget_unsent(cli, deposit, path)
+        if handing.forget_unsent(cli, deposit, path):
+            _drop_generated(plan)
         raise
-    finishing.say_replaced(cli, deposit)
-    finishing.finish(cli, handing.wait_for_provider(cli, deposit), made.kit, path, also)
+
+
+def _drop_generated(plan: Plan) -> None:
+    """Remove a password that was made for a deposit which does not exist."""
+    if plan.generated:
+        Path(plan.generated).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _may_go_on(cli: Cli) -> Iterator[None]:
+    """Say how to go on, to whom stops in the middle or has no terminal."""
+    try:
+        yield
+    except (KeyboardInterrupt, click.Abort):
+        _say_resume(cli)
+        raise
+    except Usage as error:
+        if error.reason == "no_terminal":
+            _say_resume(cli)
+        raise
+
+
+def _say_resume(cli: Cli) -> None:
+    cli.terminal.say()
+    cli.terminal.say(cli.t.gettext("Nothing is lost: `escrow enrol --resume` goes on from here."))
 
 
 def _signed(

@@ -44,6 +44,10 @@ class NotNow(ClientError):
     exit = Exit.NOT_NOW
 
 
+class NotYet(NotNow):
+    """Nothing went wrong: the person has said no, or all goes well and time has to pass."""
+
+
 class Unreachable(ClientError):
     exit = Exit.UNREACHABLE
 

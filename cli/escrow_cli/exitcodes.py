@@ -17,6 +17,7 @@ class Exit(IntEnum):
     WRONG_CODE = 6
     WRONG_PIECE = 7
     INTERRUPTED = 130
+    NOT_READ = 141
 
 
 MEANINGS = {
@@ -29,4 +30,5 @@ MEANINGS = {
     Exit.WRONG_CODE: N_("a wrong code, or locked after too many wrong codes"),
     Exit.WRONG_PIECE: N_("a wrong, damaged or foreign piece (kit, card, words)"),
     Exit.INTERRUPTED: N_("stopped by you"),
+    Exit.NOT_READ: N_("nobody read the output to its end, as in `escrow verify | head`"),
 }

@@ -22,6 +22,7 @@ from escrow_cli.errors import (
     of_protocol,
 )
 from escrow_cli.ledger import Ledger
+from escrow_cli.sources import paper_path, read_piece
 
 KIT_DIGITS = "ESCROW_KIT_DIGITS"
 PROVIDER_SECONDS = 60
@@ -59,7 +60,7 @@ def wait_for_provider(cli: Cli, deposit: str) -> dict[str, Any]:
 
 def hand_over_kit(cli: Cli, ledger: Ledger, kit: Kit, path: Path) -> None:
     """Print the kit; go on only when the person has read it; prove that its piece is there."""
-    paper = path.with_name(path.name.removesuffix(".escrow.json") + ".pdf")
+    paper = paper_path(path)
     printing.save_kit(cli, kit, paper)
     cli.terminal.say(cli.t.gettext("Your kit: {pdf} and {file}.", pdf=paper, file=path))
     cli.terminal.say(
@@ -93,17 +94,17 @@ def hand_over_kit(cli: Cli, ledger: Ledger, kit: Kit, path: Path) -> None:
 
 
 def read_kit(path: Path) -> Kit:
-    try:
-        return Kit.parse(path.read_bytes())
-    except ProtocolError as error:
-        raise of_protocol(error, WrongPiece) from None
-    except OSError:
+    if not path.exists():
         raise Usage(
             N_("The kit {path} is not there."),
             N_("Say where it is with --kit. Without it this deposit cannot be finished."),
             reason="no_kit",
             path=path,
-        ) from None
+        )
+    try:
+        return Kit.parse(read_piece(path))
+    except ProtocolError as error:
+        raise of_protocol(error, WrongPiece) from None
 
 
 def show_invitations(cli: Cli, deposit: dict[str, Any]) -> list[dict[str, Any]]:

@@ -29,13 +29,12 @@ def invite(cli: Cli, deposit: str | None, resume: str | None, withdraw: str | No
         cli.client.post(f"custodies/{withdraw}/withdraw", {}, repeat=True)
         cli.terminal.say(cli.t.gettext("The invitation was withdrawn."))
     shown = []
-    for line in status.listed(cli, account):
-        if status.fits(line, deposit):
-            shown += handing.show_invitations(cli, cli.client.get(f"deposits/{line['deposit']}"))
-    cli.terminal.document({"invitations": shown})
+    for line in status.listed(cli, account, deposit):
+        shown += handing.show_invitations(cli, cli.client.get(f"deposits/{line['deposit']}"))
     if not shown and not (resume or withdraw):
         raise NotNow(
             N_("No invitation is pending on this machine."),
             N_("A lost invitation is replaced by a new deposit: `escrow enrol --replaces`."),
             reason="no_invitation",
         )
+    cli.terminal.document({"invitations": shown})

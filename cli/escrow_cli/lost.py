@@ -8,7 +8,7 @@ import click
 
 from escrow.i18n import N_
 from escrow_cli.context import Cli, verb
-from escrow_cli.errors import NotNow, Usage
+from escrow_cli.errors import NotYet, Usage
 
 CONFIRM = "ESCROW_CONFIRM"
 
@@ -26,7 +26,7 @@ def lost(
 ) -> None:
     lost_one = _of_card(cli, card) if card else _of_customer(cli, address, deposit, custody)
     if not cli.terminal.confirm(cli.t.gettext("Is this piece lost?"), CONFIRM):
-        raise NotNow(N_("Nothing was changed."), reason="not_confirmed")
+        raise NotYet(N_("Nothing was changed."), reason="not_confirmed")
     answer = cli.client.post(f"custodies/{lost_one}/lost", {}, repeat=True)
     say, t = cli.terminal.say, cli.t
     if card is None:
@@ -50,10 +50,9 @@ def _of_customer(cli: Cli, address: str | None, deposit: str | None, custody: st
 
     account = signed_in(cli, address)
     found: list[dict[str, Any]] = []
-    for line in status.listed(cli, account):
-        if status.fits(line, deposit):
-            pieces = cli.client.get(f"deposits/{line['deposit']}")["custodies"]
-            found += [p for p in pieces if p["custody"] == custody or _is_kit(p, custody)]
+    for line in status.listed(cli, account, deposit):
+        pieces = cli.client.get(f"deposits/{line['deposit']}")["custodies"]
+        found += [p for p in pieces if p["custody"] == custody or _is_kit(p, custody)]
     if len(found) != 1:
         raise Usage(
             N_("Which piece? {count} fit.") if found else N_("There is no such piece of yours."),

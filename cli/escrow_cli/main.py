@@ -17,9 +17,9 @@ import click
 
 from escrow.i18n import N_
 from escrow_cli.context import Surroundings, make_terminal
-from escrow_cli.errors import ClientError
+from escrow_cli.errors import ClientError, Usage
 from escrow_cli.exitcodes import MEANINGS, Exit
-from escrow_cli.terminal import Terminal
+from escrow_cli.terminal import Terminal, forget_stdout
 from escrow_cli.usage import Formatted, translated, wrong_use
 
 VERBS = {
@@ -110,28 +110,51 @@ def run(arguments: Sequence[str], surroundings: Surroundings | None = None) -> i
             wrong_use(error)
         )
         return Exit.USAGE
+    except click.ClickException as error:  # of `escrow server`: a sentence and its own status
+        error.show()
+        return error.exit_code
     except ClientError as error:
         meta.get("escrow.terminal", _terminal()).fail(error)
         return error.exit
+    except BrokenPipeError:  # `escrow verify | head`: whoever read has read enough
+        forget_stdout()
+        return Exit.NOT_READ
     except (KeyboardInterrupt, click.Abort):
         _terminal().say(_terminal().t.gettext("Stopped."))
         return Exit.INTERRUPTED
     except Exception as error:  # the last door: every other end is unexpected
-        return _unexpected(error)
+        return _unexpected(error, meta.get("escrow.terminal", _terminal()))
     return Exit.OK
 
 
-def _unexpected(error: Exception) -> int:
-    """Handle an error that nobody foresaw: of the protocol's checks say which, of others where."""
+def _unexpected(error: Exception, terminal: Terminal) -> int:
+    """Handle an error that nobody foresaw: of the protocol's checks say which, of others where.
+
+    What the operating system refuses (a full disk, a folder of somebody else) is said in its words.
+    """
     from escrow.protocol.errors import ProtocolError
     from escrow_cli.errors import Refused, of_protocol
 
     if isinstance(error, ProtocolError):
         refused = of_protocol(error, Refused)
-        _terminal().fail(refused)
+        terminal.fail(refused)
         return refused.exit
+    if isinstance(error, OSError) and error.strerror:
+        forget_stdout()
+        terminal.fail(
+            Usage(
+                N_("This computer could not do it: {why}."),
+                reason="system",
+                why=": ".join(filter(None, (_name(error.filename), error.strerror))),
+            )
+        )
+        return Exit.USAGE
     report(type(error), error, error.__traceback__)
     return Exit.INTERNAL
+
+
+def _name(filename: object) -> str:
+    return str(filename) if isinstance(filename, str | os.PathLike) else ""
 
 
 def report(kind: type[BaseException], _error: BaseException, trace: TracebackType | None) -> None:
@@ -141,6 +164,12 @@ def report(kind: type[BaseException], _error: BaseException, trace: TracebackTyp
         code = trace.tb_frame.f_code
         lines.append(f"  {Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
+    lines.append(
+        _terminal().t.gettext(
+            "This is an error in the program itself. Please send these lines to your provider, or "
+            "to whoever gave you the program: they hold nothing secret."
+        )
+    )
     sys.stderr.write("\n".join(lines) + "\n")
 
 

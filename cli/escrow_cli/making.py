@@ -41,6 +41,7 @@ class Plan:
     provider_key: bytes = field(repr=False)
     url: str
     kind: str = "real"
+    generated: str | None = None  # the file of a password that was made for this deposit alone
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import click
 
 from escrow.i18n import N_
 from escrow_cli.context import Cli, verb
-from escrow_cli.errors import NotNow
+from escrow_cli.errors import NotYet
 
 if TYPE_CHECKING:
     from escrow_cli.piece import Piece
@@ -40,7 +40,7 @@ def move(cli: Cli, card: str | None, to: str | None) -> None:
     name, address = people.parse(given)
     question = t.gettext("Write to {name} at {address} from now on?", name=name, address=address)
     if not cli.terminal.confirm(question, CONFIRM):
-        raise NotNow(N_("Nothing was changed."), reason="not_confirmed")
+        raise NotYet(N_("Nothing was changed."), reason="not_confirmed")
     cli.client.signer = piece.signer()
     nonce = secrets.token_bytes(NONCE_LENGTH_BYTES)
     made = Move(name, address, nonce, _previous(cli, piece))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from escrow.i18n import N_
 from escrow_cli import vouching
 from escrow_cli.context import Cli
-from escrow_cli.errors import NotNow
+from escrow_cli.errors import NotNow, NotYet
 from escrow_cli.ledgerkeys import open_ledger
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def refuse_too_early(cli: Cli, running: dict[str, Any]) -> None:
     if state in {"ready", "collecting"}:
         return
     if at is None:
-        raise NotNow(
+        raise NotYet(
             N_("The recovery has started. You can finish it {days} after everyone was told."),
             N_("You get a mail when you can finish. Everyone told can stop it with one button."),
             reason="not_noticed",
@@ -91,7 +91,7 @@ def refuse_too_early(cli: Cli, running: dict[str, Any]) -> None:
             **extra,
         )
     if state == "waiting":
-        raise NotNow(
+        raise NotYet(
             N_("You can finish from {when}."),
             N_("Start the same command then. Everyone told can stop it until you are done."),
             reason="too_early",

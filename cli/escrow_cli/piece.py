@@ -7,7 +7,6 @@ of the deposit is refused, and the ledger's key is taken from it (PROTOCOL.md se
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from escrow.i18n import N_
@@ -20,10 +19,12 @@ from escrow.protocol.share import Payload
 from escrow_cli.client import Signer
 from escrow_cli.context import Cli
 from escrow_cli.errors import Refused, Usage, WrongPiece, of_protocol
+from escrow_cli.sources import read_piece
 
 WORDS = "ESCROW_WORDS"
 CUSTODY = "ESCROW_CUSTODY"
 DEPOSIT_CODE = "ESCROW_DEPOSIT_CODE"
+_OPTIONS = {"customer": "--kit", "contact": "--card"}
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,9 @@ class Piece:
 
 def from_file(path: str) -> Piece:
     """Read a kit or card file; raises WrongPiece."""
+    data = read_piece(path)
     try:
-        found = parse_piece(Path(path).read_bytes())
-    except OSError as error:
-        raise Usage(
-            N_("{path} cannot be read: {why}."), path=path, why=error.strerror or ""
-        ) from None
+        found = parse_piece(data)
     except ProtocolError as error:
         raise of_protocol(error, WrongPiece) from None
     note = found.checkpoint if isinstance(found, Card) else ""
@@ -153,9 +151,26 @@ def _ask_words(cli: Cli, first: str) -> str:
 
 def of_options(cli: Cli, file: str | None, *, role: str | None = None) -> Piece:
     """Take the piece that an option names, or ask for it; its host is used if none is given."""
-    piece = from_file(file) if file else ask(cli)
+    piece = from_file(file) if file else _asked(cli, role)
     if cli.host is None and file:
         cli.host = piece.host
     if role is not None and piece.payload.role != role:
-        raise WrongPiece(N_("This piece was made for somebody else."), reason="wrong_custody")
+        raise WrongPiece(
+            N_("This is the customer's kit; here a contact's card is needed.")
+            if role == "contact"
+            else N_("This is a contact's card; here your kit is needed."),
+            N_("Take the other file or paper."),
+            reason="wrong_custody",
+        )
     return piece
+
+
+def _asked(cli: Cli, role: str | None) -> Piece:
+    """Ask for a piece; says which option takes it, where there is nobody to ask."""
+    try:
+        return ask(cli)
+    except Usage as error:
+        if error.reason == "no_terminal":
+            error.hint = N_("Give the file as {option}, or the words in {variable}.")
+            error.params |= {"option": _OPTIONS.get(role or "", "--piece"), "variable": WORDS}
+        raise

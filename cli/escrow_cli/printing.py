@@ -27,8 +27,9 @@ def save_kit(cli: Cli, kit: Kit, path: Path) -> None:
         save(path, kit_pdf(kit, note, **_facts(cli)), replace=True)
 
 
-def save_card(cli: Cli, card: Card, name: str, path: Path) -> None:
+def save_card(cli: Cli, card: Card, name: str, customer: str, path: Path) -> None:
     from escrow_cli.paper import card_pdf
 
     with cli.terminal.progress(cli.t.gettext("Drawing the card …")):
-        save(path, card_pdf(card, name=name, **_facts(cli)), replace=True)
+        data = card_pdf(card, name=name, customer=customer, **_facts(cli))
+        save(path, data, replace=True)

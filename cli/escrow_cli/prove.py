@@ -12,7 +12,7 @@ import click
 
 from escrow.i18n import N_
 from escrow_cli.context import Cli, verb
-from escrow_cli.errors import NOTHING_SENT, NotNow, Refused
+from escrow_cli.errors import NOTHING_SENT, NotNow, NotYet, Refused
 
 if TYPE_CHECKING:
     from escrow_cli.piece import Piece
@@ -45,7 +45,7 @@ def prove(cli: Cli, card: str | None) -> None:
     cli.terminal.say(vouching.described(cli, chosen))
     question = cli.t.gettext("Did you call back on a number that you already had, and is it right?")
     if not cli.terminal.confirm(question, CONFIRM):
-        raise NotNow(
+        raise NotYet(
             N_("Nothing was sent."), N_("Call back first, then start again."), reason="not_sure"
         )
     body = vouching.signed(own, ledger, chosen["recovery"])

@@ -32,6 +32,7 @@ class Running:
     recovery: str
     session: str
     public_key: bytes
+    reason: str
 
 
 @verb(
@@ -47,6 +48,12 @@ def release(cli: Cli, card: str | None) -> None:
     found = running(cli, piece)
     say, t = cli.terminal.say, cli.t
     say(t.gettext("A recovery of “{label}” is waiting for you.", label=piece.manifest.label))
+    if found.reason:
+        say(
+            t.gettext(
+                "What happened, as the person who asks wrote it: {reason}", reason=found.reason
+            )
+        )
     say(
         t.gettext(
             "Did you call back on the number that you already had? Only then go on. The other "

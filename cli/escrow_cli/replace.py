@@ -63,10 +63,8 @@ def replace(
     account = signed_in(cli, address)
     if resume and finishing.resume(cli, kit):
         return
-    found = [line for line in status.listed(cli, account) if status.fits(line, deposit)]
-    if len(found) != 1:
-        raise Usage(N_("“{deposit}” is not one deposit of yours."), deposit=deposit or "")
-    document = cli.client.get(f"deposits/{found[0]['deposit']}")
+    line = status.one(cli, account, deposit)
+    document = cli.client.get(f"deposits/{line['deposit']}")
     target = received.check_document(cli, document, None)
     make(cli, target, account, kit, given)
 
@@ -84,7 +82,12 @@ def make(
     """Make the new deposit; `owner` is the old owner key where it is at hand."""
     from escrow_cli import enrolling
 
+    if given.get("contacts") and given.get("no_contact"):
+        raise Usage(N_("Give one of --contact and --no-contact."))
     _, keys = enrolling.service_keys(cli)
+    days = given.get("waiting_days")
+    waiting = int(days) * _DAY_SECONDS if days else target.manifest.waiting_seconds
+    enrolling.check(kit, waiting, keys.minimum_waiting_seconds)
     plan = _plan(cli, target, account, keys, given)
     enrolling.send(cli, plan, keys.minimum_waiting_seconds, kit, owner=owner, also=also)
     if owner is None:
@@ -126,6 +129,7 @@ def _plan(cli: Cli, target: Target, account: str, keys: Any, given: dict[str, An
         ledger_vkey=keys.ledger_vkey,
         provider_key=keys.provider_key,
         url=cli.url,
+        generated=given.get("generate"),
     )
 
 

@@ -17,8 +17,13 @@ import click
 if TYPE_CHECKING:
     from escrow.config import Settings
 
-_DEMO_HELP = "Try it on this machine alone: loopback only, a mailbox page instead of mail."
+_DEMO_HELP = (
+    "Try it on this machine alone: loopback only, a mailbox page instead of mail. Its data is "
+    "where ESCROW_DATA_DIR says; else, beside a checkout's `make run`, in .data."
+)
+_CHECKOUT_DEMO = Path(".data")  # deploy/bootstrap.py makes it
 _ACCEPTED_CLOCK_SECONDS = 3600
+_TIME = "%Y-%m-%dT%H:%M"
 
 
 class WrongConfiguration(click.ClickException):
@@ -59,8 +64,7 @@ def read_settings(*, demo: bool = False, port: int | None = None) -> Settings:
     given: dict[str, Any] = {}
     if demo:
         given["demo"] = True
-        directory = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-        os.environ.setdefault("ESCROW_DATA_DIR", str(Path(directory) / "escrow-demo"))
+        os.environ.setdefault("ESCROW_DATA_DIR", str(_demo_dir()))
         os.environ.setdefault("ESCROW_LISTEN_PORT", "8080")
     if port is not None:
         given["listen_port"] = port
@@ -70,6 +74,14 @@ def read_settings(*, demo: bool = False, port: int | None = None) -> Settings:
     path = click.get_current_context().find_root().meta.get("escrow.config")
     path = path or os.environ.get("ESCROW_CONFIG")
     return config.load(Path(path) if path else None, **given)
+
+
+def _demo_dir() -> Path:
+    """Return where a demo keeps its data: where `make run` does, if this is its checkout."""
+    if (_CHECKOUT_DEMO / "migrations").is_file():
+        return _CHECKOUT_DEMO.absolute()
+    directory = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(directory) / "escrow-demo"
 
 
 def _verb(*options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], click.Command]:
@@ -97,7 +109,7 @@ def _verb(*options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], cli
 _DEMO = click.option("--demo", is_flag=True, envvar="ESCROW_DEMO", help=_DEMO_HELP)
 _ACCEPT_CLOCK = click.option(
     "--accept-clock",
-    type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]),
+    type=click.DateTime([_TIME, "%Y-%m-%d %H:%M"]),
     metavar="TIME",
     help="After a step of more than 36 hours: the present time (UTC), read from another clock.",
 )
@@ -125,34 +137,48 @@ def init(demo: bool) -> None:
         click.echo("\nNow back up the key directory, apart from the database.")
 
 
-@_verb(_DEMO)
-def run(demo: bool) -> None:
+@_verb(_DEMO, _ACCEPT_CLOCK)
+def run(demo: bool, accept_clock: Any) -> None:
     """Run web and custodian together, on one machine."""
     from escrow import serve
 
     settings = read_settings(demo=demo)
-    said = _ask_about_clock(settings)
+    said = _ask_about_clock(settings, accept_clock)
     if settings.demo:
         settings = _on_a_free_port(settings)
     code = serve.Supervisor(serve.children(said), click.echo).run(_Announcement(settings))
     sys.exit(code)
 
 
-def _ask_about_clock(settings: Settings) -> list[str]:
+def _ask_about_clock(settings: Settings, given: Any) -> list[str]:
     """Ask whoever starts a service that slept for more than 36 hours whether the clock is right.
 
     The answer is the custodian's, for its first start alone. Without a terminal nobody is asked,
-    and the custodian waits for an operator.
+    and the custodian waits for an operator. `given` is the time that --accept-clock names.
     """
     from escrow.custodian.outside import Outside
-    from escrow.custodian.sequencer import MAX_STEP_SECONDS
+    from escrow.custodian.sequencer import MAX_STEP_SECONDS, utc
 
+    _accepted(given)
     last = Outside(settings.outside_dir).at
-    if not last or time.time() - last <= MAX_STEP_SECONDS or not sys.stdin.isatty():
+    if not last or time.time() - last <= MAX_STEP_SECONDS:
         return []
-    now = time.strftime("%Y-%m-%dT%H:%M", time.gmtime())
-    click.echo(f"The service last worked {(time.time() - last) / 86400:.0f} days ago.")
-    click.confirm(f"Is it now {now} (UTC)?", abort=True)
+    if given is not None:
+        return ["--accept-clock", given.strftime(_TIME)]
+    now = time.strftime(_TIME, time.gmtime())
+    click.echo(
+        f"The service last worked on {utc(last)}. A clock that runs ahead would end waiting times "
+        "too early: after more than 36 hours somebody has to say that it is right."
+    )
+    if not sys.stdin.isatty():
+        click.echo(
+            "Until then the ledger stands still: nothing is mailed, and nobody recovers. If it is "
+            f"now {now} (UTC), stop this and start it with: --accept-clock {now} "
+            f'(make run ARGS="--accept-clock {now}")'
+        )
+        return []
+    if not click.confirm(f"Is it now {now} (UTC)?"):
+        raise WrongConfiguration("Then set this machine's clock right, and start again.")
     return ["--accept-clock", now]
 
 
@@ -164,8 +190,13 @@ def _on_a_free_port(settings: Settings) -> Settings:
     os.environ["ESCROW_DEMO"] = "1"
     os.environ["ESCROW_DATA_DIR"] = str(settings.data_dir)
     os.environ["ESCROW_LISTEN_PORT"] = str(port)
+    # Whoever tries it looks for addresses on this screen, not for a line a request.
+    os.environ.setdefault("ESCROW_LOG_REQUESTS", "false")
     if port != settings.listen_port:
-        click.echo(f"Port {settings.listen_port} is in use; taking {port}.")
+        click.echo(
+            f"Port {settings.listen_port} is in use; taking {port}. Links that name "
+            f"{settings.listen_port}, the first admin's too, work with {port} in its place."
+        )
     if "ESCROW_PUBLIC_URL" not in os.environ:
         settings = read_settings(demo=True, port=port)
         os.environ["ESCROW_PUBLIC_URL"] = settings.public_url
@@ -220,7 +251,7 @@ def _accepted(said: Any) -> int:
     moment = int(said.replace(tzinfo=UTC).timestamp())
     if abs(moment - time.time()) > _ACCEPTED_CLOCK_SECONDS:
         raise WrongConfiguration(
-            f"This machine's clock says {time.strftime('%Y-%m-%dT%H:%M', time.gmtime())} (UTC), "
+            f"This machine's clock says {time.strftime(_TIME, time.gmtime())} (UTC), "
             "which is not the time that you gave. Set the clock right."
         )
     return moment + _ACCEPTED_CLOCK_SECONDS

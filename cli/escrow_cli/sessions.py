@@ -6,6 +6,7 @@ import click
 
 from escrow.i18n import N_
 from escrow_cli.context import Cli, verb
+from escrow_cli.errors import Usage
 
 
 @verb(
@@ -20,6 +21,13 @@ def sessions(cli: Cli, revoke: str | None, address: str | None) -> None:
     signed_in(cli, address)
     found = cli.client.get("sessions")["sessions"]
     ended = [line for line in found if revoke in {"all", line["session"]}]
+    if revoke and not ended:
+        raise Usage(
+            N_("“{session}” is not a sign-in of yours."),
+            N_("`escrow sessions` lists them; “all” ends every one."),
+            reason="no_such_session",
+            session=revoke,
+        )
     # The one in use goes last: it is what ends the others.
     for line in sorted(ended, key=lambda line: bool(line["is_current"])):
         cli.client.delete(f"sessions/{line['session']}")

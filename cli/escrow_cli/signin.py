@@ -16,6 +16,7 @@ MAIL_CODE = "ESCROW_MAIL_CODE"
 TOTP = "ESCROW_TOTP"
 ADDRESS = "ESCROW_ADDRESS"
 ACCOUNT = "ESCROW_ACCOUNT"
+SPARE_SECONDS = 60  # of the five minutes that a code is good for: what follows takes some of them
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,15 @@ def ask_address(cli: Cli, given: str | None = None) -> str:
     if "@" not in address[1:-1] or " " in address:
         raise Usage(N_("This is not a mail address."), N_("Give it as name@example.org."))
     return address
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The full session that the state file keeps, as the service knows it."""
+
+    account: str
+    login: str
+    step_up_until: int
 
 
 class AuthenticatorLost(Exception):
@@ -74,7 +84,7 @@ def ask_code(
 def mail_session(cli: Cli, address: str) -> MailSession:
     """Sign in up to the mail code."""
     cli.client.token = None
-    login = cli.client.post("logins", {"address": address, "locale": cli.t.locale})["login"]
+    login = _mail_code(cli, address)
     cli.terminal.say(
         cli.t.gettext("We sent a code to {address}, if it is known here.", address=address)
     )
@@ -85,6 +95,21 @@ def mail_session(cli: Cli, address: str) -> MailSession:
         lambda code: cli.client.post(f"logins/{login}/code", {"code": code}),
     )
     return MailSession(login, answer["token"], answer["accounts"])
+
+
+def _mail_code(cli: Cli, address: str) -> str:
+    """Have a code mailed; returns the login."""
+    try:
+        return str(cli.client.post("logins", {"address": address, "locale": cli.t.locale})["login"])
+    except NotNow as error:
+        if error.reason != "rate_limited":
+            raise
+        raise NotNow(
+            N_("No more codes are mailed to this address now: there were several within an hour."),
+            N_("Try again in {minutes} minutes. Who stays signed in needs no code by mail."),
+            reason=error.reason,
+            minutes=error.params["minutes"],
+        ) from None
 
 
 def full_session(cli: Cli, mail: MailSession, account: str, *, may_be_lost: bool = False) -> None:
@@ -151,17 +176,33 @@ def sign_in(cli: Cli, address: str | None = None) -> str:
     return account
 
 
-def signed_in(cli: Cli, address: str | None = None) -> str:
-    """Use the session that is kept, or sign in; returns the account."""
+def kept(cli: Cli) -> Kept | None:
+    """Use the full session that is kept from now on, if it still is one."""
     bearer = cli.state.bearer(cli.now())
-    if bearer is None or bearer["level"] != "full" or address is not None:
-        return sign_in(cli, address)
+    if bearer is None or bearer["level"] != "full":
+        return None
     cli.client.token = bearer["token"]
     try:
-        cli.client.get("sessions")
+        lines = cli.client.get("sessions")["sessions"]
     except NotSignedIn:
-        return sign_in(cli)
-    return str(bearer["account"])
+        return None
+    line = next(line for line in lines if line["is_current"])
+    return Kept(str(bearer["account"]), str(line["login"]), int(line["step_up_until"]))
+
+
+def step_up(cli: Cli, session: Kept, *, may_be_lost: bool = False) -> None:
+    """Have a fresh code of the authenticator app, where the last one is too old by now.
+
+    Raises AuthenticatorLost when the person says so, if she may.
+    """
+    if session.step_up_until <= cli.now() + SPARE_SECONDS:
+        _totp(cli, session.login, session.account, may_be_lost=may_be_lost)
+
+
+def signed_in(cli: Cli, address: str | None = None) -> str:
+    """Use the session that is kept, or sign in; returns the account."""
+    session = kept(cli) if address is None else None
+    return sign_in(cli, address) if session is None else session.account
 
 
 def with_step_up(cli: Cli, send: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -169,9 +210,9 @@ def with_step_up(cli: Cli, send: Callable[[], dict[str, Any]]) -> dict[str, Any]
     try:
         return send()
     except StepUpRequired:
-        bearer = cli.state.read()["bearer"] or {}
-        if bearer.get("login") is None:
+        session = kept(cli)
+        if session is None:
             sign_in(cli)
         else:
-            _totp(cli, bearer["login"], bearer["account"])
+            _totp(cli, session.login, session.account)
         return send()

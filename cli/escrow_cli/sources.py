@@ -77,6 +77,34 @@ def read_input(name: str) -> bytes:
         ) from None
 
 
+def read_piece(name: str | Path) -> bytes:
+    """Read a kit or card file; raises Usage, and WrongPiece for the paper in its place."""
+    try:
+        data = Path(name).read_bytes()
+    except OSError as error:
+        raise Usage(
+            N_("{path} cannot be read: {why}."), path=name, why=error.strerror or ""
+        ) from None
+    if data.startswith(b"%PDF"):
+        raise WrongPiece(
+            N_("{path} is the PDF: that one is for printing."),
+            N_(
+                "Give the file beside it that ends in .json, or type the words (`--help` says how)."
+            ),
+            reason="paper_given",
+            path=name,
+        )
+    return data
+
+
+def paper_path(path: Path) -> Path:
+    """Say where the paper of a kit or card file goes: beside it, with another ending."""
+    name = path.name
+    for ending in (".escrow.json", ".json"):
+        name = name.removesuffix(ending)
+    return path.with_name(f"{name}.pdf")
+
+
 def generate(cli: Cli, path: Path) -> bytes:
     """Make a strong password and write it to a file, which only its owner can read."""
     secret = secrets.token_urlsafe(GENERATED_LENGTH_BYTES).encode()

@@ -3,9 +3,10 @@
     bearer       the session: token, account, login, level, expires_at; or null
     checkpoint   the newest checkpoint seen of this host's ledger (a signed note), or null
     deposits     per deposit its manifest hash; of one's own also the invitations (link and digits)
-                 until they are accepted; of one that replaces another, what the old owner key has
-                 signed (`replaces`: deposit, signature) until the service has it; and which drill
-                 was the last (`drill`: deposit, recovery)
+                 until they are accepted, and where its kit was saved (`kit`, a path); of one that
+                 replaces another, what the old owner key has signed (`replaces`: deposit,
+                 signature) until the service has it; and which drill was the last (`drill`:
+                 deposit, recovery)
 
 Never a recovery key, a secret or a share. Source: PROTOCOL.md section 14.
 """
@@ -127,6 +128,7 @@ class State:
         manifest_hash: bytes,
         invitations: list[dict[str, str]] | None = None,
         replaces: dict[str, str] | None = None,
+        kit: Path | None = None,
     ) -> None:
         from escrow.protocol.encoding import b64url
 
@@ -137,6 +139,8 @@ class State:
                 entry["invitations"] = invitations
             if replaces is not None:
                 entry["replaces"] = replaces
+            if kit is not None:
+                entry["kit"] = str(kit)
 
     def forget_replaces(self, deposit: str) -> None:
         """Drop what an old owner key has signed: the service has it, or has no use for it."""

@@ -8,6 +8,7 @@ import click
 
 from escrow.i18n import N_, Translator
 from escrow_cli.context import Cli, verb
+from escrow_cli.errors import Usage
 
 STATES = {
     "pending": N_("being made"),
@@ -36,7 +37,7 @@ def status(cli: Cli, address: str | None, deposit: str | None) -> None:
     from escrow_cli.signin import signed_in
 
     account = signed_in(cli, address)
-    found = [details(cli, line["deposit"]) for line in listed(cli, account) if fits(line, deposit)]
+    found = [details(cli, line["deposit"]) for line in listed(cli, account, deposit)]
     if not found:
         cli.terminal.answer(
             cli.t.gettext("You have no deposits here yet. `escrow enrol` makes one.")
@@ -48,13 +49,40 @@ def status(cli: Cli, address: str | None, deposit: str | None) -> None:
     cli.terminal.document({"account": account, "deposits": found})
 
 
-def listed(cli: Cli, account: str) -> list[dict[str, Any]]:
-    """Return the account's deposits, all pages of them."""
+def listed(cli: Cli, account: str, wanted: str | None = None) -> list[dict[str, Any]]:
+    """Return the account's deposits, or those that fit a number or name; raises Usage for none."""
+    found = [line for line in every(cli) if line["account"] == account and fits(line, wanted)]
+    if wanted is not None and not found:
+        raise _not_one(wanted)
+    return found
+
+
+def one(cli: Cli, account: str, wanted: str | None) -> dict[str, Any]:
+    """Return the one deposit of the account that fits a number or name; raises Usage."""
+    found = listed(cli, account, wanted)
+    if len(found) != 1:
+        raise _not_one(wanted)
+    return found[0]
+
+
+def _not_one(wanted: str | None) -> Usage:
+    return Usage(
+        N_("“{deposit}” is not one deposit of yours.")
+        if wanted is not None
+        else N_("Which deposit? You have none, or more than one."),
+        N_("`escrow status` shows your deposits. Give one as --deposit, by number or name."),
+        reason="which_deposit",
+        deposit=wanted or "",
+    )
+
+
+def every(cli: Cli) -> list[dict[str, Any]]:
+    """Return the deposits that this sign-in may see, all pages of them."""
     found: list[dict[str, Any]] = []
     query: dict[str, str | int] = {}
     while True:
         answer = cli.client.get("deposits", **query)
-        found += [line for line in answer["deposits"] if line["account"] == account]
+        found += answer["deposits"]
         if answer["next"] is None:
             return found
         query = {"after": answer["next"]}
@@ -68,13 +96,19 @@ def fits(line: dict[str, Any], wanted: str | None) -> bool:
 
 
 def details(cli: Cli, deposit: str) -> dict[str, Any]:
-    """Return a deposit's document without its long contents."""
+    """Return a deposit's document without its long contents, with the ways back there are now."""
+    from escrow.protocol.encoding import b64url_decode
+    from escrow.protocol.manifest import Manifest
+    from escrow_cli import waysback
+
     found = cli.client.get(f"deposits/{deposit}")
-    return {
+    needed = Manifest.parse(b64url_decode(found["manifest"])).contacts_needed
+    kept = {
         name: value
         for name, value in found.items()
         if name not in {"manifest", "manifest_signature", "envelope"}
     }
+    return kept | {"contacts_needed": needed, "ways_back": waysback.now(kept, needed)}
 
 
 def state_name(t: Translator, state: str) -> str:
@@ -84,19 +118,42 @@ def state_name(t: Translator, state: str) -> str:
 
 
 def _show(cli: Cli, document: dict[str, Any]) -> None:
+    from escrow_cli import waysback
+
     t, answer = cli.t, cli.terminal.answer
-    state = state_name(t, document["state"])
+    state = waysback.state_name(t, document)
     answer(f"{document['label']}: {state}  ({document['deposit']})")
     for line in document["custodies"]:
         role = ROLES[line["role"]]
         who = line["name"] or t.gettext(role)
         held = state_name(t, line["state"])
         answer(f"  {who}: {held}{_proven(cli, line)}")
+    for line in waysback.said(t, document):
+        answer(f"  {line}")
     if document["closing_at"]:
         answer("  " + t.gettext("It ends on {date}.", date=t.date(document["closing_at"])))
     if document["recovery"]:
         answer("  " + t.gettext("A recovery is running: {recovery}", recovery=document["recovery"]))
+        answer("  " + _when(cli, document["recovery"]))
         answer("  " + t.gettext("Was that not you? `escrow veto` stops it."))
+
+
+def _when(cli: Cli, recovery: str) -> str:
+    """Say how far a recovery is, and from when it can be finished."""
+    found = cli.client.get(f"recoveries/{recovery}")
+    if found["state"] == "frozen":
+        return cli.t.gettext("Your provider has put it on hold.")
+    if found["ready_at"] is None:
+        return cli.t.gettext(
+            "Not everyone concerned has been told yet; the wait begins after that."
+        )
+    when = cli.t.datetime(found["ready_at"])
+    if found["state"] == "waiting":
+        return cli.t.gettext("It can be finished from {when}.", when=when)
+    return cli.t.gettext(
+        "It can be finished with `escrow recover`, until {when}.",
+        when=cli.t.datetime(found["expires_at"]),
+    )
 
 
 def _proven(cli: Cli, line: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from escrow.i18n import N_, Translator
-from escrow_cli.errors import ClientError, Usage
+from escrow_cli.errors import ClientError, NotYet, Usage
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -46,13 +46,28 @@ class Terminal:
             sys.stdout.write("".join(c if _is_plain(c) else _escaped(c) for c in text) + "\n")
             sys.stdout.flush()
 
+    def deliver(self, secret: bytes, *, newline: bool) -> None:
+        """Write a key on stdout; raises Usage where it did not get there."""
+        try:
+            sys.stdout.buffer.write(secret + (b"\n" if newline else b""))
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            forget_stdout()
+            raise Usage(
+                N_("The key could not be written to standard output: {why}."),
+                N_("Nothing is lost: start the same command again."),
+                reason="not_delivered",
+                why=error.strerror or "",
+            ) from None
+
     def warn(self, text: str) -> None:
         self.say(self.t.gettext("Warning: {text}", text=text))
 
     def fail(self, error: ClientError) -> None:
-        """Print `error:` and then `hint:`."""
+        """Print `error:` and then `hint:`; what is no error is said without the first word."""
         message, hint = error.sentences(self.t)
-        self.say(self.t.gettext("error: {text}", text=message))
+        is_error = not isinstance(error, NotYet)
+        self.say(self.t.gettext("error: {text}", text=message) if is_error else message)
         if hint:
             self.say(self.t.gettext("hint: {text}", text=hint))
         extra = {name: error.params[name] for name in EXTRA if name in error.params}
@@ -94,10 +109,18 @@ class Terminal:
         return variable in os.environ
 
     def confirm(self, question: str, variable: str = "") -> bool:
-        """Ask yes or no; no answer is a no."""
+        """Ask yes or no until it is one of them; Enter alone is a no."""
         yes, no = self.t.gettext("y"), self.t.gettext("n")
-        answer = self.ask(f"{question} ({yes}/{no})", variable).lower()
-        return answer.startswith((yes, "y")) or answer in {"1", "true"}
+        while True:
+            answer = self.ask(f"{question} ({yes}/{no})", variable).casefold()
+            if answer in {"y", "yes", "1", "true", yes, self.t.gettext("yes")}:
+                return True
+            if answer in {"", "n", "no", "0", "false", no, self.t.gettext("no")}:
+                return False
+            wrong = Usage(N_("Answer {yes} or {no}."), reason="yes_or_no", yes=yes, no=no)
+            if variable and self.has_answer(variable):
+                raise wrong
+            self.fail_softly(wrong)
 
     def choose(self, question: str, choices: list[str], variable: str = "") -> int:
         """Ask for one of several, by number; returns its index."""
@@ -146,6 +169,14 @@ class Terminal:
             io.FileIO(raw, "w+"), encoding="utf-8", errors="replace", write_through=True
         ) as tty:
             yield tty
+
+
+def forget_stdout() -> None:
+    """Drop what stdout does not take, so that Python does not complain of it at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _plain(text: str) -> str:

@@ -59,6 +59,16 @@ def translated(command: click.Command, t: Translator) -> click.Command:
     return command
 
 
+def _given_as(error: click.UsageError, parameter: click.Parameter) -> str:
+    """Name what the value came from: an option, or the environment variable in its place."""
+    from click.core import ParameterSource
+
+    source = error.ctx.get_parameter_source(parameter.name or "") if error.ctx else None
+    if source is ParameterSource.ENVIRONMENT and isinstance(parameter.envvar, str):
+        return parameter.envvar
+    return "/".join(parameter.opts)
+
+
 def wrong_use(error: click.UsageError) -> Usage:
     """Say in our words what click found wrong with a command line."""
     params: dict[str, Any] = {
@@ -74,7 +84,15 @@ def wrong_use(error: click.UsageError) -> Usage:
         name = "/".join(parameter.opts) if parameter.opts else parameter.name
         return Usage(N_("{name} is missing."), hint, name=name, **params)
     if isinstance(error, click.BadParameter) and parameter is not None:
-        name = "/".join(parameter.opts)
+        name = _given_as(error, parameter)
+        if isinstance(parameter.type, click.Choice):
+            return Usage(
+                N_("{name} cannot have this value; possible: {choices}."),
+                hint,
+                name=name,
+                choices=", ".join(map(str, parameter.type.choices)),
+                **params,
+            )
         return Usage(N_("{name} cannot have this value."), hint, name=name, **params)
     if isinstance(error, click.exceptions.NoSuchCommand):
         return Usage(N_("There is no command {name}."), hint, name=error.command_name, **params)

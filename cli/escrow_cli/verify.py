@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,20 @@ from escrow_cli.context import Cli, verb
 
 if TYPE_CHECKING:
     from escrow_cli.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry that stands in the ledger; `who` holds the piece that it is about, or is empty."""
+
+    index: int
+    at: int
+    type: str
+    custody: str | None
+    who: str
+
+    def document(self) -> dict[str, Any]:
+        return {"index": self.index, "at": self.at, "type": self.type, "custody": self.custody}
 
 
 @verb(
@@ -34,8 +49,9 @@ def verify(cli: Cli, path: str | None, address: str | None, report: str | None) 
         ledger, entries = _of_customer(cli, address)
     checkpoint = ledger.newest()
     t = cli.t
-    for index, at, kind in entries:
-        cli.terminal.answer(f"{index:>8}  {t.datetime(at)}  {kind}")
+    for entry in entries:
+        who = f" ({entry.who})" if entry.who else ""
+        cli.terminal.answer(f"{entry.index:>8}  {t.datetime(entry.at)}  {entry.type}{who}")
     cli.terminal.answer(
         t.ngettext(
             "{n} entry checked: it stands in the ledger of {size} entries.",
@@ -50,12 +66,12 @@ def verify(cli: Cli, path: str | None, address: str | None, report: str | None) 
             "ledger_key_digits": ledger.verifier.key_digits(),
             "size": checkpoint.size,
             "root": checkpoint.root.hex(),
-            "entries": [{"index": index, "at": at, "type": kind} for index, at, kind in entries],
+            "entries": [entry.document() for entry in entries],
         }
     )
 
 
-def _of_piece(cli: Cli, path: str) -> tuple[Ledger, list[tuple[int, int, str]]]:
+def _of_piece(cli: Cli, path: str) -> tuple[Ledger, list[Entry]]:
     from escrow_cli.ledger import say_look
     from escrow_cli.ledgerkeys import check_keys, open_ledger
     from escrow_cli.piece import altered, fetch_custody, of_options
@@ -69,10 +85,11 @@ def _of_piece(cli: Cli, path: str) -> tuple[Ledger, list[tuple[int, int, str]]]:
     say_look(cli, ledger)
     check_keys(ledger, keys)
     cli.client.signer = piece.signer()
-    return ledger, _checked(cli, ledger, f"custodies/{custody}/events")
+    who = {line.custody: _who(cli, line.role, None) for line in manifest.custodies}
+    return ledger, _checked(cli, ledger, f"custodies/{custody}/events", who)
 
 
-def _of_customer(cli: Cli, address: str | None) -> tuple[Ledger, list[tuple[int, int, str]]]:
+def _of_customer(cli: Cli, address: str | None) -> tuple[Ledger, list[Entry]]:
     from escrow_cli import status
     from escrow_cli.ledger import say_look
     from escrow_cli.ledgerkeys import check_keys, open_ledger
@@ -88,11 +105,20 @@ def _of_customer(cli: Cli, address: str | None) -> tuple[Ledger, list[tuple[int,
         document = status.details(cli, line["deposit"])
         # Fetched by custody too, so that a description other than the pinned one is refused.
         fetch_custody(cli, document["custodies"][0]["custody"])
-        entries += _checked(cli, ledger, f"deposits/{line['deposit']}/events")
+        who = {c["custody"]: _who(cli, c["role"], c["name"]) for c in document["custodies"]}
+        entries += _checked(cli, ledger, f"deposits/{line['deposit']}/events", who)
     return ledger, entries
 
 
-def _checked(cli: Cli, ledger: Ledger, path: str) -> list[tuple[int, int, str]]:
+def _who(cli: Cli, role: str, name: str | None) -> str:
+    """Say whose piece it is; on a contact's own list "you" would be the customer."""
+    from escrow_cli.status import ROLES
+
+    customer = cli.t.gettext("the customer’s kit")
+    return name or (customer if role == "customer" else cli.t.gettext(ROLES[role]))
+
+
+def _checked(cli: Cli, ledger: Ledger, path: str, who: dict[str, str]) -> list[Entry]:
     """Prove each entry of a list to be in the ledger."""
     found = []
     query: dict[str, str | int] = {}
@@ -101,7 +127,8 @@ def _checked(cli: Cli, ledger: Ledger, path: str) -> list[tuple[int, int, str]]:
             answer: dict[str, Any] = cli.client.get(path, **query)
             for entry in answer["events"]:
                 event = ledger.event(entry)
-                found.append((int(entry["index"]), event.at, event.type))
+                holder = who.get(str(event.custody), "")
+                found.append(Entry(entry["index"], event.at, event.type, event.custody, holder))
             if answer["next"] is None:
                 return found
             query = {"after": answer["next"]}

@@ -6,7 +6,7 @@ import click
 
 from escrow.i18n import N_
 from escrow_cli.context import Cli, verb
-from escrow_cli.errors import NotNow
+from escrow_cli.errors import NotNow, NotYet
 
 CONFIRM = "ESCROW_CONFIRM"
 
@@ -24,7 +24,7 @@ def veto(cli: Cli, card: str | None, address: str | None, deposit: str | None) -
         raise NotNow(N_("No recovery is running."), reason="no_recovery")
     question = cli.t.gettext("Stop the recovery?")
     if not cli.terminal.confirm(question, CONFIRM):
-        raise NotNow(N_("Nothing was changed."), reason="not_confirmed")
+        raise NotYet(N_("Nothing was changed."), reason="not_confirmed")
     stopped = [
         cli.client.post(f"recoveries/{recovery}/veto", {}, repeat=True) for recovery in recoveries
     ]
@@ -48,6 +48,6 @@ def _of_customer(cli: Cli, address: str | None, deposit: str | None) -> list[str
     from escrow_cli.signin import signed_in
 
     account = signed_in(cli, address)
-    lines = [line for line in status.listed(cli, account) if status.fits(line, deposit)]
+    lines = status.listed(cli, account, deposit)
     found = [status.details(cli, line["deposit"])["recovery"] for line in lines]
     return [recovery for recovery in found if recovery]

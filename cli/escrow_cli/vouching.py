@@ -14,7 +14,7 @@ from escrow.protocol import keys
 from escrow.protocol import release as releases
 from escrow.protocol.encoding import b64url, grouped, sha256
 from escrow_cli.context import Cli
-from escrow_cli.errors import NotNow
+from escrow_cli.errors import NotNow, NotYet
 from escrow_cli.signin import with_step_up
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def refuse_unproven(cli: Cli, line: dict[str, Any]) -> None:
         return
     number = grouped(releases.number(line["recovery"]))
     cli.terminal.say(cli.t.gettext("The number of your request: {number}", number=number))
-    raise NotNow(
+    raise NotYet(
         N_("{given} of {needed} contacts have vouched for you. The wait begins with the last one."),
         N_(
             "Call your contacts and ask each of them to run `escrow prove` and to type the number "

@@ -8,6 +8,7 @@ everything, because something that was decided from may have been taken away.
 
 import copy
 import secrets
+import time
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Select, case, insert, select
@@ -143,6 +144,12 @@ def check_step(last: int, now: int, accepted_step: int) -> None:
     """Refuse a clock that went on by more than 36 hours without an operator's word."""
     if last and now - last > MAX_STEP_SECONDS and now > accepted_step:
         raise ClockStep(
-            f"The clock says {now}, and the last entry is of {last}: more than 36 hours. If the "
-            "clock is right, start the custodian with --accept-clock and the present time."
+            f"The clock says {utc(now)}, and the last entry is of {utc(last)}: more than 36 hours. "
+            "If the clock is right, start the custodian (or `escrow server run`) with "
+            "--accept-clock and the present time."
         )
+
+
+def utc(at: int) -> str:
+    """Write a time for operators, who compare it with another clock."""
+    return time.strftime("%Y-%m-%d %H:%M (UTC)", time.gmtime(at))

@@ -144,7 +144,8 @@ def fetch_invitation(custody: str, json_data: bodies.TokenIn) -> Any:
         event = _record_fetch(context, custody, json_data.token)
     read.wait_sequenced(context, event)
     with context.database.reading() as db:
-        return {"invitation": flow.invitation_of(db, custody)}
+        sealed, customer = flow.invitation_of(db, context, custody)
+        return {"invitation": sealed, "customer": customer}
 
 
 def _record_fetch(context: Web, custody: str, token: bytes) -> str:

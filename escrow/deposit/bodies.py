@@ -206,8 +206,9 @@ class UntilOut(Body):
 
 
 class InvitationOut(Body):
-    """A sealed invitation."""
+    """A sealed invitation, and an address of the customer, so that the contact sees who asks."""
 
+    customer: str
     invitation: Annotated[bytes, Base64(invitation.MAX_SEALED_LENGTH_BYTES)]
 
 

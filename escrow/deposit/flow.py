@@ -6,6 +6,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from escrow.account import limits
+from escrow.account.flow import addresses_of
 from escrow.context import Web
 from escrow.deposit import custodies
 from escrow.deposit.enrol import INVITATION_SECONDS
@@ -83,13 +84,17 @@ def fetch_invitation(db: Session, web: Web, custody: str, token: bytes) -> str:
     return identifier
 
 
-def invitation_of(db: Session, custody: str) -> bytes:
-    """Return the sealed invitation; raises Gone."""
+def invitation_of(db: Session, web: Web, custody: str) -> tuple[bytes, str]:
+    """Return the sealed invitation and the customer's first address; raises Gone.
+
+    For who has shown the fetch token alone: by the custody's number nobody learns an address.
+    """
     row = custodies.find_custody(db, custody)
     blob = custodies.blob_of(db, row.deposit, "invitation", custody)
     if blob is None:
         raise Gone("This invitation was accepted or withdrawn.")
-    return blob.data
+    own = addresses_of(db, web, row.account)
+    return blob.data, own[0][1] if own else ""
 
 
 def attest(

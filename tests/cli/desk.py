@@ -52,7 +52,7 @@ class Line(httpx.BaseTransport):
         answer = self._real.handle_request(request)
         content = answer.read()
         if answer.status_code < 300:
-            self._learn(request.method, path, body, after)
+            self._learn(request.method, path, body, after, content)
             if self.tamper is not None and content:
                 document = json.loads(content)
                 self.tamper(request.method, path, document)
@@ -61,7 +61,7 @@ class Line(httpx.BaseTransport):
         headers = {name: answer.headers[name] for name in kept if name in answer.headers}
         return httpx.Response(answer.status_code, headers=headers, content=content)
 
-    def _learn(self, method: str, path: str, body: bytes, after: int) -> None:
+    def _learn(self, method: str, path: str, body: bytes, after: int, content: bytes) -> None:
         if self.customer is None:
             return
         if (method, path) == ("POST", "logins"):
@@ -69,9 +69,18 @@ class Line(httpx.BaseTransport):
             os.environ["ESCROW_MAIL_CODE"] = code
         elif path.startswith("logins/") and path.endswith("/code"):
             os.environ["ESCROW_TOTP"] = self.customer.totp()
+        elif (method, path) == ("GET", "sessions"):
+            self._have_app_at_hand(json.loads(content)["sessions"])
         elif self.reads_kit and method == "PUT" and path.startswith("deposits/"):
             manifest = Manifest.parse(b64url_decode(json.loads(body)["manifest"]))
             os.environ["ESCROW_KIT_DIGITS"] = manifest.code()[-4:]
+
+    def _have_app_at_hand(self, sessions: list[dict[str, Any]]) -> None:
+        """Look at the authenticator app where the kept sign-in will need a fresh code."""
+        assert self.customer is not None
+        now = self.service.clock.now()
+        if any(line["is_current"] and line["step_up_until"] <= now + 60 for line in sessions):
+            os.environ.setdefault("ESCROW_TOTP", self.customer.totp())
 
     def changes_sent(self) -> list[str]:
         """Name every request that could have told the service something, signing in apart."""

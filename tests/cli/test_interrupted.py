@@ -141,3 +141,49 @@ def test_an_interrupted_acceptance_goes_on(enrol: Enrol, service: Service, tmp_p
     checked = anna.run("check", "--share", "--piece", "card.escrow.json", "--json")
     assert checked.status == 0, checked.stderr
     assert json.loads(checked.stdout)["state"] == "held"
+
+
+def _begin(desk: Desk, label: str) -> str:
+    """Enrol up to the kit's digits; returns the deposit."""
+    answered = desk.run(
+        *("enrol", "--label", label, "--secret-file", desk.path("key"), "--no-contact"),
+        *("--kit", desk.path(f"{label}.escrow.json"), "--json"),
+    )
+    assert (answered.status, answered.json()["error"]) == (2, "no_terminal"), answered.stderr
+    assert "`escrow enrol --resume` goes on from here" in answered.stderr
+    return _kit(desk, label).manifest.deposit
+
+
+def _kit(desk: Desk, label: str) -> Kit:
+    return Kit.parse(Path(desk.path(f"{label}.escrow.json")).read_bytes())
+
+
+def _digits(desk: Desk, label: str) -> str:
+    return _kit(desk, label).manifest.code()[-4:]
+
+
+@pytest.mark.parametrize("how", ["label", "kit", "lost", "choice"])
+def test_of_two_interrupted_enrolments_the_one_that_is_meant_goes_on(
+    service: Service, tmp_path: Path, how: str
+) -> None:
+    customer = service.account(f"two-{how}@example.com")
+    desk = Desk(service, tmp_path / "two", customer, reads_kit=False)
+    Path(desk.path("key")).write_bytes(SECRET)
+    _begin(desk, "first")
+    second = _begin(desk, "second")
+    digits = _digits(desk, "second")
+    options: dict[str, tuple[str, ...]] = {
+        "label": ("--label", "second"),
+        "kit": ("--kit", desk.path("second.escrow.json")),
+    }
+    if how == "lost":
+        Path(desk.path("first.escrow.json")).unlink()
+    answered = desk.run(
+        *("enrol", "--resume", "--json"),
+        *options.get(how, ()),
+        ESCROW_KIT_DIGITS=digits,
+        **({"ESCROW_CHOICE": "2"} if how == "choice" else {}),
+    )
+    assert answered.status == 0, answered.stderr
+    assert answered.json()["deposit"] == second
+    assert answered.json()["kit"] == desk.path("second.escrow.json")

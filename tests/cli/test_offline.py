@@ -303,6 +303,20 @@ FILES = (
 )
 
 
+def test_a_key_that_could_not_be_printed_is_said_to_be_lost_nowhere(
+    person: Person, made: Made
+) -> None:
+    ended = person.run(
+        *(*FILES, "--print"),
+        program=["/bin/sh", "-c", 'exec "$@" > /dev/full', "sh", *person.client(), "combine"],
+        tty=False,
+    )
+    assert ended.status == 2
+    assert "could not be written to standard output: No space left on device" in ended.stderr
+    assert "Nothing is lost" in ended.stderr
+    assert "Exception ignored" not in ended.stderr
+
+
 def test_files_in_secret_out(person: Person, made: Made) -> None:
     ended = person.run("combine", *FILES, "--print", tty=False)
     assert (ended.status, ended.stdout) == (0, made.secret + b"\n")

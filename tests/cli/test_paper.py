@@ -199,6 +199,34 @@ def test_both_languages_are_complete(made: Made, locale: str) -> None:
         assert needed in kit
 
 
+@pytest.mark.parametrize("locale", ["en", "nl"])
+def test_the_kit_says_how_many_cards_it_takes(locale: str) -> None:
+    three, one = flat(kit_of(make(2, 3), locale)), flat(kit_of(make(1, 1), locale))
+    cards = "--piece kit.escrow.json --piece card1.escrow.json --piece card2.escrow.json --output"
+    assert cards in three
+    assert "--piece kit.escrow.json --piece card.escrow.json --output" in one
+    only = {"en": "Only two pieces together open it", "nl": "Alleen twee delen samen"}[locale]
+    cards_said = {"en": "or the cards of 2 contacts", "nl": "of de kaarten van 2"}[locale]
+    assert cards_said in three
+    assert only not in three
+    assert cards_said not in one
+
+
+def test_other_peoples_program_is_installed_beside_the_systems_own(made: Made) -> None:
+    """A Debian of today refuses `pip install` outside of a virtual environment."""
+    kit = flat(kit_of(made))
+    assert "python3 -m venv tools" in kit
+    assert "tools/bin/shamir recover" in kit
+
+
+def test_the_card_says_whose_key_it_is_as_the_service_says_it(made: Made) -> None:
+    card = card_pdf(
+        made.cards[0], name="Zoë", customer="mira@example.org", locale="en",
+        provider_name=PROVIDER, provider_phone=PHONE,
+    )  # fmt: skip
+    assert f"Asked for by, as {PROVIDER} says: mira@example.org" in flat(card)
+
+
 def test_no_metadata_but_title_language_and_the_deposits_day(made: Made) -> None:
     pdf = kit_of(made)
     assert pdf == kit_of.__wrapped__(made), "the same content gives the same bytes"

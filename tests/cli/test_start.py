@@ -78,7 +78,7 @@ def test_every_verb_explains_itself(
     assert run([verb, "--help"]) == 0
     told = capsys.readouterr().out
     assert "--help" in told
-    if verb not in {"completion", "combine", "admin"}:  # admin has verbs of its own
+    if verb not in {"completion", "admin"}:  # admin has verbs of its own
         assert ("Eén JSON-document" in told) == (language == "nl")
 
 
@@ -102,6 +102,8 @@ def test_completion_of_bash_proposes_verbs() -> None:
         (("accept",), "--save ontbreekt"),
         (("enrol", "--waiting-days", "2"), "Deze waarde kan niet bij --waiting-days"),
         (("completion",), "ontbreekt"),
+        (("completion", "tcsh"), "mogelijk is: bash, zsh, fish"),
+        (("combine", "--host", "x"), "De optie --host bestaat niet"),
     ],
 )
 def test_clicks_own_errors_are_said_in_dutch(arguments: tuple[str, ...], told: str) -> None:
@@ -109,6 +111,46 @@ def test_clicks_own_errors_are_said_in_dutch(arguments: tuple[str, ...], told: s
     assert done.returncode == Exit.USAGE
     assert told in done.stderr
     assert "wat nu: `escrow" in done.stderr
+
+
+def test_a_wrong_variable_is_named_and_not_the_option() -> None:
+    done = _escrow("status", ESCROW_LANGUAGE="xx")
+    assert done.returncode == Exit.USAGE
+    assert "ESCROW_LANGUAGE cannot have this value; possible: nl, en." in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["run", "doctor", "init"])
+def test_a_server_without_settings_says_so_and_ends_with_78(verb: str) -> None:
+    done = _escrow("server", verb)
+    assert done.returncode == 78
+    assert done.stderr == "error: The setting “data_dir” is missing.\n"
+
+
+def test_who_stops_reading_is_no_error_of_ours() -> None:
+    pipe = f"{ESCROW} completion bash | true; exit ${{PIPESTATUS[0]}}"
+    slow = f"exec 3>&1; ( sleep 0.5; exec {ESCROW} --help ) | true; exit ${{PIPESTATUS[0]}}"
+    for command in (pipe, slow):
+        done = subprocess.run(
+            ["/bin/bash", "-c", command], capture_output=True, text=True, check=False
+        )
+        assert done.returncode in {Exit.OK, Exit.NOT_READ}
+        assert done.stderr == ""
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_what_this_computer_refuses_is_said_in_its_words(language: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [ESCROW, "--help"],
+            env={"PATH": os.environ["PATH"], "LC_ALL": f"{language}_XX.UTF-8"},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == Exit.USAGE
+    assert "No space left on device" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_click_itself_speaks_dutch() -> None:
@@ -179,6 +221,7 @@ def test_an_unexpected_error_prints_no_value() -> None:
     )
     assert done.returncode == Exit.INTERNAL
     assert "RuntimeError" in done.stderr
+    assert "Please send these lines to your provider" in done.stderr
     assert "hunter2" not in done.stderr + done.stdout
 
 

@@ -55,7 +55,9 @@ def test_the_kit_alone_brings_the_key_back_and_a_new_app_is_connected(
     service.pass_time(9 * DAY_SECONDS + 60)
     secrets: list[str] = []
     app = _new_app(service, secrets)
-    back = borrowed.run("recover", "--kit", made.kit, "--print", tamper=app, ESCROW_NEW_APP="y")
+    back = borrowed.run(
+        "recover", "--kit", made.kit, "--print", "--finish", tamper=app, ESCROW_NEW_APP="y"
+    )
     assert back.status == 0, back.stderr
     assert back.stdout == SECRET + b"\n"
     assert "The new app is connected" in back.stderr

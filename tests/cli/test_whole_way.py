@@ -26,9 +26,51 @@ def test_the_kit_brings_every_byte_back_on_stdout(enrol: Enrol, service: Service
     assert answered.status == 0, answered.stderr
     assert answered.stdout == SECRET + b"\n"
     assert "correct horse" not in answered.stderr
-    again = borrowed.run("recover", "--kit", made.kit, "--print", ESCROW_REASON="")
-    assert again.status == 4
-    assert again.stdout == b""
+    assert "The recovery stays open" in answered.stderr
+
+
+def test_a_printed_key_can_be_had_again_until_the_recovery_is_ended(
+    enrol: Enrol, service: Service
+) -> None:
+    """A typo in what the key is for must not cost the recovery; each time is in the ledger."""
+    made = enrol()
+    borrowed = made.open()
+    service.pass_time(WAIT_SECONDS)
+    arguments = ("recover", "--kit", made.kit)
+    for _ in range(2):
+        printed = borrowed.run(*arguments, "--print")
+        assert (printed.status, printed.stdout) == (0, SECRET + b"\n"), printed.stderr
+    service.settle()
+    types = [line["type"] for line in made.mira.run("verify", "--json").json()["entries"]]
+    assert types.count("recovery begun") == 2
+    assert "recovery completed" not in types
+    ended = borrowed.run(*arguments, "--output", borrowed.path("got"), "--json")
+    assert ended.status == 0, ended.stderr
+    assert Path(borrowed.path("got")).read_bytes() == SECRET
+    again = borrowed.run(*arguments, "--print", ESCROW_REASON="")
+    assert (again.status, again.stdout) == (4, b"")
+
+
+def test_a_kept_sign_in_costs_no_code_by_mail(enrol: Enrol, service: Service) -> None:
+    """Within twelve hours only the authenticator app is asked for, where its code is too old."""
+    made = enrol(accepted=True)
+    borrowed = made.open()
+    service.pass_time(WAIT_SECONDS)
+    arguments = ("recover", "--deposit", made.deposit, "--kit", made.kit, "--print")
+    assert borrowed.run(*arguments).status == 0
+    service.pass_time(3600)
+    again = borrowed.run(*arguments)
+    assert (again.status, again.stdout) == (0, SECRET + b"\n"), again.stderr
+    sent = [path for method, path in borrowed.line.sent if method == "POST"]
+    assert "logins" not in sent
+    assert [path for path in sent if path.endswith("/totp")], "the app's code was not asked for"
+
+
+def test_a_contact_who_does_not_exist_is_refused_before_anybody_is_told(enrol: Enrol) -> None:
+    made = enrol(accepted=True)
+    answered = made.mira.run("recover", "--contact", "Bert", "--json", ESCROW_REASON="crash")
+    assert (answered.status, answered.json()["error"]) == (2, "no_such_contact")
+    assert made.mira.line.changes_sent() == []
 
 
 def test_no_newline_is_printed_if_none_is_wanted(enrol: Enrol, service: Service) -> None:
@@ -86,17 +128,20 @@ def test_a_piece_by_telephone(service: Service, tmp_path: Path) -> None:
 
     anna = Person(tmp_path / "anna", service.clock.path, language="nl")
     invitation = document["invitations"][0]
+    said = iter(["misschien", "j"])
+    links = iter(["nonsense", invitation["link"]])
     tries = iter(["1234 1234 1234 1234", invitation["digits"]])
     accepted = anna.run(
         *("accept", "--save", "card.escrow.json"),
         answers=[
-            ("De link", invitation["link"]),
+            ("De link", lambda: next(links)),
             ("16 cijfers", lambda: next(tries)),
-            ("Bent u dat", "j"),
+            ("Bent u dat", lambda: next(said)),
         ],
     )
     assert accepted.status == 0, accepted.stderr
     assert "Bel terug op het nummer" in accepted.stderr
+    assert "De dienst zegt dat mira@example.net u dit vraagt" in accepted.stderr
     assert invitation["digits"] not in accepted.tty, "the digits were echoed"
     card = Card.parse((anna.home / "card.escrow.json").read_bytes())
     assert card.checkpoint
@@ -121,7 +166,7 @@ def test_a_piece_by_telephone(service: Service, tmp_path: Path) -> None:
     assert opened.status == 4
     assert "You can finish from" in opened.stderr
     service.pass_time(WAIT_SECONDS)
-    recovering = borrowed.start("recover", "--contact", "anna", "--print")
+    recovering = borrowed.start("recover", "--contact", "anna", "--print", "--finish")
     recovering.until_said("Call Anna now")
     releasing = anna.start("release", "--card", "card.escrow.json")
     read_out = re.compile(r"(\d{4} \d{4} \d{4})\n")
@@ -136,6 +181,7 @@ def test_a_piece_by_telephone(service: Service, tmp_path: Path) -> None:
     releasing.answers = [("12 cijfers", lambda: _say(next(mishear)))]
     released = releasing.finish()
     assert released.status == 0, released.stderr
+    assert "zoals de aanvrager het schreef: crash" in released.stderr
     recovered = recovering.finish()
     assert recovered.status == 0, recovered.stderr
     assert recovered.stdout == SECRET + b"\n"

@@ -97,6 +97,34 @@ def test_the_chosen_python_is_taken(bootstrap: ModuleType, monkeypatch: pytest.M
     assert bootstrap.find_python(with_pip=True)[0].name == "3.12.9"
 
 
+def test_a_chosen_python_that_does_not_do_is_named(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PYTHON_FOR_VENV", "/nowhere/python3")
+    with pytest.raises(SystemExit):
+        bootstrap.main(["install"])
+    said = capsys.readouterr().err
+    assert "PYTHON_FOR_VENV names /nowhere/python3" in said
+    assert "on this machine" not in said
+
+
+@pytest.mark.parametrize("through_make", [True, False])
+def test_help_names_the_command_that_was_typed(
+    bootstrap: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    through_make: bool,
+) -> None:
+    monkeypatch.delenv("MAKELEVEL", raising=False)
+    if through_make:
+        monkeypatch.setenv("MAKELEVEL", "1")
+    with pytest.raises(SystemExit):
+        bootstrap.main(["--help"])
+    assert capsys.readouterr().out.startswith(
+        "usage: make VERB" if through_make else "usage: bootstrap.py"
+    )
+
+
 def test_all_that_is_missing_is_named_in_one_line(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,6 @@
 """Enrolment: everything in one transaction, checked by the web and again by the custodian."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -309,6 +310,24 @@ def test_an_invitation_needs_the_links_token(world: World, customer: Customer) -
     path = f"/custodies/{contacts[0].custody}/invitation"
     answer = contacts[0].http.post(path, {"token": b64url(bytes(32))})
     assert (answer.status, answer.code) == (401, "unauthenticated")
+
+
+def test_who_asks_is_said_to_who_has_the_link_and_to_nobody_else(
+    world: World, customer: Customer
+) -> None:
+    contacts = world.new_contacts(1)
+    put(customer, make_deposit(customer.http, contacts, 1)).ok()
+    world.run()
+    [contact] = contacts
+    assert contact.link is not None
+    path = f"/custodies/{contact.custody}"
+    for answer in (
+        contact.http.get(path),
+        contact.http.post(f"{path}/invitation", {"token": b64url(bytes(32))}),
+    ):
+        assert customer.address not in json.dumps(answer.json)
+    world.accept(contact)
+    assert customer.address not in json.dumps(contact.http.get(path).json)
 
 
 def test_an_old_invitation_pauses_until_the_customer_resumes_it(

@@ -79,7 +79,7 @@ def tell(service: Installation, directory: Path) -> Story:
         kit = ("--kit", str(home.kit_path))
         opened = home.recover(borrowed, *kit)
         home.wait(3 * DAY_SECONDS + 60)
-        recovered = home.recover(borrowed, *kit, "--print", "--no-newline")
+        recovered = home.recover(borrowed, *kit, "--print", "--no-newline", "--finish")
     payloads = {
         "customer": home.kit.payload,
         "contact": home.card().payload,

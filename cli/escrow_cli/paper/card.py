@@ -16,11 +16,13 @@ def card_pdf(
     locale: str | None,
     provider_name: str,
     provider_phone: str,
+    customer: str = "",
     large: bool = False,
 ) -> bytes:
     """Make the card: the piece, and what to do when the telephone rings.
 
-    `name` is the contact's own; `locale` None is the environment's.
+    `name` is the contact's own; `customer` the owner's address as the service says it, or empty;
+    `locale` None is the environment's.
     Raises ProtocolError("malformed_note").
     """
     t, manifest = translator(locale), card.manifest
@@ -30,7 +32,7 @@ def card_pdf(
     sheet = Sheet(t, LARGE if large else NORMAL, imprint, t.gettext("Your card"))
     draw_front(sheet, _front(t, card, name, provider_name), card.payload, manifest)
     sheet.add_page()
-    _meaning(sheet)
+    _meaning(sheet, customer)
     _telephone(sheet, unbroken(provider_phone))
     _keep(sheet)
     _without_provider(sheet)
@@ -67,7 +69,7 @@ def _truth(t: Translator, needed: int, count: int) -> str:
     )
 
 
-def _meaning(sheet: Sheet) -> None:
+def _meaning(sheet: Sheet, customer: str) -> None:
     t = sheet.t
     sheet.heading(t.gettext("What you have here"))
     sheet.paragraph(
@@ -77,6 +79,9 @@ def _meaning(sheet: Sheet) -> None:
             host=sheet.imprint.host,
         )
     )
+    if customer:
+        said = t.gettext("Asked for by, as {provider} says:", provider=sheet.imprint.provider)
+        sheet.paragraph(f"{said} {customer}")
     line = sheet.look.body * 0.75
     for text in (t.gettext("Whose key is it?"), t.gettext("Their phone number:")):
         sheet.ln(line * 0.45)

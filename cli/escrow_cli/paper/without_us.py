@@ -13,9 +13,14 @@ from escrow_cli.paper.sheet import MARGIN, Sheet
 
 _MODULE = 0.55
 
-WITH_FILES = "escrow combine --piece kit.escrow.json --piece card.escrow.json --output key.txt"
+WITH_FILES = "escrow combine --piece kit.escrow.json {cards} --output key.txt"
 WITH_WORDS = "escrow combine --words --envelope {envelope} --output key.txt"
-WORDS_TO_HEX = ('pip install "shamir-mnemonic[cli]"', "shamir recover")
+# In a folder of its own: today's systems refuse to install beside their own programs.
+WORDS_TO_HEX = (
+    "python3 -m venv tools",
+    'tools/bin/pip install "shamir-mnemonic[cli]"',
+    "tools/bin/shamir recover",
+)
 SCRIPT = r"""import base64, json, os
 A = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 G = 0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3
@@ -54,7 +59,7 @@ def draw_without_us(sheet: Sheet, kit: Kit) -> None:
         return
     sheet.paragraph(_pieces_needed(sheet, kit))
     fits = qr.envelope_text(kit.envelope) is not None
-    _with_this_program(sheet, fits=fits)
+    _with_this_program(sheet, kit.manifest.contacts_needed, fits=fits)
     _with_other_programs(sheet, fits=fits)
 
 
@@ -88,22 +93,41 @@ def draw_envelope(sheet: Sheet, kit: Kit) -> None:
     top = sheet.get_y() + 1
     code.draw(sheet, MARGIN, top, side)
     x = MARGIN + side + 8
-    sheet.paragraph(
-        t.gettext(
-            "This code holds what you keep safe, encrypted. Only two pieces together open it."
-        ),
-        x,
-        210 - MARGIN - x,
-    )
+    sheet.paragraph(_what_opens(sheet, kit), x, 210 - MARGIN - x)
     sheet.set_y(top + side + 2)
 
 
-def _with_this_program(sheet: Sheet, *, fits: bool) -> None:
+def _what_opens(sheet: Sheet, kit: Kit) -> str:
+    if kit.manifest.contacts_needed < 2:
+        return sheet.t.gettext(
+            "This code holds what you keep safe, encrypted. Only two pieces together open it."
+        )
+    return sheet.t.gettext(
+        "This code holds what you keep safe, encrypted. Your words alone do not open it: it takes "
+        "{provider} too, or the cards of {needed} contacts.",
+        provider=sheet.imprint.provider,
+        needed=kit.manifest.contacts_needed,
+    )
+
+
+def with_files(needed: int) -> str:
+    """Write the line for files: the kit and as many cards as are needed."""
+    names = [f"card{number if needed > 1 else ''}" for number in range(1, needed + 1)]
+    return WITH_FILES.format(cards=" ".join(f"--piece {name}.escrow.json" for name in names))
+
+
+def _with_this_program(sheet: Sheet, needed: int, *, fits: bool) -> None:
     t = sheet.t
     lines = t.gettext(
         "The first line takes the files of the kit and the card. The second takes paper: it asks "
         "for the words and numbers of each piece."
     )
+    if needed > 1:
+        lines = t.gettext(
+            "The first line takes the files of the kit and of {needed} cards. The second takes "
+            "paper: it asks for the words and numbers of each piece.",
+            needed=needed,
+        )
     if fits:
         lines += " " + t.gettext(
             "First save the text of the code “Your key, encrypted” as envelope.txt."
@@ -112,7 +136,7 @@ def _with_this_program(sheet: Sheet, *, fits: bool) -> None:
     sheet.heading(t.gettext("With the program “escrow”"))
     sheet.paragraph(lines)
     envelope = "envelope.txt" if fits else "kit.escrow.json"
-    sheet.listing([WITH_FILES, WITH_WORDS.format(envelope=envelope)])
+    sheet.listing([with_files(needed), WITH_WORDS.format(envelope=envelope)])
 
 
 def _with_other_programs(sheet: Sheet, *, fits: bool) -> None:
@@ -132,7 +156,7 @@ def _with_other_programs(sheet: Sheet, *, fits: bool) -> None:
     )
     sheet.steps([first])
     sheet.steps(
-        [t.gettext("Enter these two lines. Type the words of each piece. You see the key in hex.")],
+        [t.gettext("Enter these lines. Type the words of each piece. You see the key in hex.")],
         start=2,
     )
     sheet.listing(WORDS_TO_HEX)
