@@ -131,7 +131,7 @@ def test_all_that_is_missing_is_named_in_one_line(
     _python(bootstrap, "python3", "3.9.2")
     monkeypatch.setattr(sys, "executable", str(bootstrap.ROOT / "bin" / "python3"))
     monkeypatch.setattr(bootstrap.Path, "glob", lambda *_: iter(()))  # no PostgreSQL anywhere
-    everything = "age git make postgresql python3 python3-venv restic softhsm2"
+    everything = "age chromium git make postgresql python3 python3-venv restic softhsm2"
     assert bootstrap.main(["deps"]) == 0
     assert capsys.readouterr().out == f"{everything}\n"
     with pytest.raises(SystemExit):
