@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from escrow.deposit.models import Blob, CustodyRow, Deposit
 from escrow.errors import NotFound, Unauthenticated
 from escrow.protocol import request as requests
-from escrow.protocol.errors import BadSignature
+from escrow.protocol.errors import BadSignature, ProtocolError
 from escrow.protocol.manifest import Manifest
-from escrow.webkeys import WebKeys
+from escrow.webkeys import ForgedRow, WebKeys
 
 CLIENT_TIME_SECONDS = 300
 NAME = ("custody", "name")
@@ -67,8 +67,11 @@ def may_stop(row: CustodyRow) -> bool:
 
 
 def manifest_of(deposit: Deposit) -> Manifest:
-    """Return the parsed manifest of a deposit."""
-    return _parsed(deposit.manifest)
+    """Return the parsed manifest of a deposit; raises ForgedRow for what was never stored so."""
+    try:
+        return _parsed(deposit.manifest)
+    except ProtocolError:
+        raise ForgedRow from None
 
 
 @lru_cache(maxsize=64)

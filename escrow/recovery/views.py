@@ -35,14 +35,13 @@ deposit_views.RUNNING.append(running)
 
 def recovery_document(db: Session, web: Web, row: Recovery | RecoveryDraft) -> bodies.RecoveryOut:
     """Return a recovery or a draft as its customer and its contacts see it."""
-    manifest = custodies.manifest_of(custodies.find_deposit(db, row.deposit))
     shared: dict[str, Any] = {
         "recovery": row.id,
         "deposit": row.deposit,
         "proof": row.proof,
         "reason": opening.reason_of(web, row.id, row.account, row.reason) or None,
         "proven": proofs.given(db, row.id),
-        "proofs_needed": manifest.contacts_needed if row.proof in proofs.OF_CONTACTS else 0,
+        "proofs_needed": _proofs_needed(db, row),
     }
     if isinstance(row, RecoveryDraft):
         return bodies.RecoveryOut(**shared, **_draft(db, web, row))
@@ -58,6 +57,12 @@ def recovery_document(db: Session, web: Web, row: Recovery | RecoveryDraft) -> b
         ended_at=row.ended_at,
         session=row.session,
     )
+
+
+def _proofs_needed(db: Session, row: Recovery | RecoveryDraft) -> int:
+    if row.proof not in proofs.OF_CONTACTS:
+        return 0
+    return custodies.manifest_of(custodies.find_deposit(db, row.deposit)).contacts_needed
 
 
 def recovery_list(db: Session, web: Web, deposit: str) -> bodies.RecoveryList:

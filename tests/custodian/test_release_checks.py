@@ -169,6 +169,7 @@ def test_a_destroyed_deposit_put_back_from_a_backup_is_not_released(
     copy = {"deposit": kept.deposit, "kind": kept.kind, "custody": kept.custody, "data": kept.data}
     customer.sign_in()
     customer.http.post(f"/deposits/{made.deposit}/close", {"reason": "moved"}).ok()
+    world.run()  # the thirty days count from its entry
     world.wait(CLOSING_SECONDS + 60)
     with world.database.transaction() as db:
         db.add(Blob(id=new_id(), **copy))
