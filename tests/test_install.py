@@ -2,9 +2,13 @@
 
 import os
 import re
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -20,7 +24,7 @@ from escrow.errors import ConfigurationError
 from escrow.ledger.append import Author, append
 from escrow.ledger.models import LedgerEvent
 from escrow.operators import Operator
-from escrow_cli.server import server
+from escrow_cli.server import WrongConfiguration, _ask_about_clock, server
 from tests.support.clocks import FakeClock
 from tests.support.mailbox import Mailbox
 
@@ -282,3 +286,19 @@ def test_too_few_operators_are_a_warning(well: Settings, clock: FakeClock) -> No
     finding = said(replace(well, operators=(anna, piet)))
     assert (finding.said, finding.advice) == ("2 can approve", "")
     assert "warn   operators: 0 can approve" in types(well, "doctor").output
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_whoever_says_that_the_clock_is_wrong_is_told_to_set_it(
+    well: Settings, monkeypatch: pytest.MonkeyPatch, is_right: bool
+) -> None:
+    checkpoint = well.outside_dir / "checkpoint"
+    past = str(int(time.time()) - 37 * HOUR)
+    checkpoint.write_text(past + "\n" + checkpoint.read_text().partition("\n")[2])
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(click, "confirm", lambda _question: is_right)
+    if is_right:
+        assert _ask_about_clock(well, None)[0] == "--accept-clock"
+    else:
+        with pytest.raises(WrongConfiguration, match="clock right"):
+            _ask_about_clock(well, None)

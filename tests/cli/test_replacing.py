@@ -123,6 +123,7 @@ def test_a_recovery_ends_with_a_new_deposit_signed_for_by_the_old_key(
     assert Path(desk.path("got")).read_bytes() == SECRET
     if cut:
         assert answered.status == 130
+        assert "`escrow enrol --resume` goes on from here" in answered.stderr
         unsecret(desk)
         [kept] = [e for e in desk.state()["deposits"].values() if "replaces" in e]
         assert kept["replaces"]["deposit"] == made.deposit

@@ -321,11 +321,14 @@ def test_who_asks_is_said_to_who_has_the_link_and_to_nobody_else(
     [contact] = contacts
     assert contact.link is not None
     path = f"/custodies/{contact.custody}"
-    for answer in (
-        contact.http.get(path),
-        contact.http.post(f"{path}/invitation", {"token": b64url(bytes(32))}),
-    ):
-        assert customer.address not in json.dumps(answer.json)
+    for token in (bytes(32), contact.link.fetch_token(contact.custody)):
+        body = {"token": b64url(token)}
+        contact.http.post(f"{path}/invitation", body)
+        world.run()  # the fetch is in the ledger now
+        answer = contact.http.post(f"{path}/invitation", body)
+        is_said = customer.address in json.dumps(answer.json)
+        assert is_said == (token != bytes(32))
+    assert customer.address not in json.dumps(contact.http.get(path).json)
     world.accept(contact)
     assert customer.address not in json.dumps(contact.http.get(path).json)
 
