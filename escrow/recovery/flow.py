@@ -163,6 +163,7 @@ def veto(db: Session, web: Web, row: Recovery, custody: CustodyRow | None) -> Re
 
     A repeat on a cancelled recovery is harmless.
     """
+    db.refresh(row, with_for_update=True)  # of two at once the second finds it stopped already
     if row.state == "cancelled":
         return row
     if custody is not None and not custodies.may_stop(custody):

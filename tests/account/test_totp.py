@@ -1,8 +1,5 @@
 """The authenticator: each step once, few tries, and one winner of any race."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ from escrow.context import Web
 from tests.support.clocks import FakeClock
 from tests.support.mailbox import Mailbox
 from tests.support.people import Answer, Customer, Http
+from tests.support.racer import Sent, race
 
 ROOT = Path(__file__).resolve().parents[2]
 THREADS = 25
@@ -135,36 +133,14 @@ def test_of_two_that_read_the_row_before_either_wrote_one_wins(waiting: Customer
 def test_fifty_parallel_guesses_of_two_processes_have_one_winner(
     waiting: Customer, web: Web
 ) -> None:
-    keys = web.keys
-    task = {
-        "database": web.database.url,
-        "data_dir": str(web.settings.data_dir),
-        "keys": [key.hex() for key in (keys.column_key, keys.lookup_key, keys.mac_key)],
-        "time": web.clock.now(),
-        "threads": THREADS,
-        "path": f"/api/v1/logins/{waiting.login}/totp",
-        "body": {"account": waiting.account, "code": code_at(waiting)},
-        "headers": {"Authorization": f"Bearer {waiting.http.token}"},
-    }
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.support.racer"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    for racer in racers:
-        assert racer.stdin is not None
-        racer.stdin.write(json.dumps(task))
-        racer.stdin.close()
-    statuses = []
-    for racer in racers:
-        assert racer.stdout is not None
-        statuses += json.loads(racer.stdout.read())
-        assert racer.wait() == 0
+    sent = Sent(
+        "POST",
+        f"/api/v1/logins/{waiting.login}/totp",
+        {"account": waiting.account, "code": code_at(waiting)},
+        {"Authorization": f"Bearer {waiting.http.token}"},
+    )
+    requests = [sent] * (2 * THREADS)
+    statuses = race(web.settings, web.database, web.keys, web.clock.now(), requests)
     assert len(statuses) == 2 * THREADS
     assert statuses.count(200) == 1
     assert set(statuses) <= {200, 401, 429}
