@@ -210,7 +210,7 @@ def test_damaged_files_and_codes_are_named() -> None:
     for data, code in (
         (made.kit.data[:-2], "malformed_kit"),
         (made.kit.data.replace(b"contact0@", b"contact9@"), "wrong_contact"),
-        (text[:-3].encode(), "malformed_share"),
+        ((qr.SHARE_PREFIX + b64url(made.kit.payload.data[:-3])).encode(), "malformed_share"),
         (text.replace(":", ";").encode(), "malformed_qr"),
         (check.encode(), "check_code_given"),
         (b"\xff\xfe\x00", "malformed_kit"),

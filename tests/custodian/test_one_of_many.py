@@ -64,6 +64,7 @@ def test_an_account_with_a_rejected_deposit_is_closed_too(world: World) -> None:
         db.get_one(Deposit, made.deposit).state = "rejected"
     customer.sign_in()
     customer.http.post(f"/accounts/{customer.account}/close", {"reason": ""}).ok()
+    world.run()
     world.wait(31 * DAY)
     with world.database.reading() as db:
         assert db.get_one(Account, customer.account).state == "closed"

@@ -298,6 +298,7 @@ def test_a_draft_does_not_open_a_deposit_that_was_destroyed_meanwhile(
     made, contacts = enrolled
     customer.sign_in()
     customer.http.post(f"/deposits/{made.deposit}/close", {"reason": "moved"}).ok()
+    world.run()
     world.wait(27 * DAY)
     customer.mail_login()
     recovery = proving.ask(customer, made, "contacts").ok()["recovery"]
