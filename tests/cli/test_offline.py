@@ -13,7 +13,7 @@ import pytest
 
 from escrow.protocol import envelope as envelopes
 from escrow.protocol import qr, slip39
-from escrow.protocol.encoding import grouped
+from escrow.protocol.encoding import b64url, grouped
 from escrow.protocol.errors import NotOpened, ProtocolError
 from escrow.protocol.kit import Card, Kit
 from escrow.protocol.share import Payload
