@@ -6,6 +6,7 @@ A letter about a recovery is of that recovery's thread, any other of its deposit
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
@@ -53,12 +54,13 @@ def send(
     contents = _common(custodian, db, deposit, recipient)
     contents |= _of_recovery(custodian, recovery, deposit, locale)
     contents |= _until(custodian, deposit, locale) | (extra or {})
+    links = _Links(custodian, db, deposit, contact)
     if recovery is not None and message in _STOPPABLE:
-        contents["link"] = _veto_link(custodian, db, deposit, contact, recovery)
+        contents["link"] = links.veto(recovery)
     if message in _UNDOABLE:
-        contents["link"] = _reopen_link(custodian, db, deposit, contact)
-    if contact is not None and message in _WITH_WAY_OUT:
-        contents |= _ways_out(custodian, db, deposit, contact)
+        contents["link"] = links.reopen()
+    if message in _WITH_WAY_OUT:
+        contents |= links.ways_out()
     outbox.queue(
         db,
         custodian.web_keys,
@@ -124,68 +126,54 @@ def _until(custodian: Custodian, deposit: Deposit, locale: str) -> dict[str, str
     return {"until": translator(locale, custodian.settings.zone).date(deposit.closing_at)}
 
 
-def _veto_link(
-    custodian: Custodian,
-    db: Session,
-    deposit: Deposit,
-    contact: CustodyRow | None,
-    recovery: Recovery,
-) -> str:
-    """Issue a token that can stop this recovery; the customer and who has held a piece get one."""
-    if contact is not None and not custodies.may_stop(contact):
-        return custodian.settings.public_url
-    token = tokens.issue(
-        db,
-        custodian.web_keys,
-        custodian.clock.now(),
-        "veto",
-        account=deposit.account,
-        deposit=deposit.id,
-        custody=contact.id if contact else None,
-        recovery=recovery.id,
-        lifetime=TOKEN_SECONDS,
-    )
-    return f"{custodian.settings.public_url}/veto/{recovery.id}#{token}"
+@dataclass(frozen=True)
+class _Links:
+    """Makes links for one person: each opens a page, and its token stands in the fragment."""
 
+    custodian: Custodian
+    db: Session
+    deposit: Deposit
+    contact: CustodyRow | None
 
-def _reopen_link(
-    custodian: Custodian, db: Session, deposit: Deposit, contact: CustodyRow | None
-) -> str:
-    """Issue a token that can undo the closing of this deposit, as long as it can be undone."""
-    if contact is not None and not custodies.may_stop(contact):
-        return custodian.settings.public_url
-    token = tokens.issue(
-        db,
-        custodian.web_keys,
-        custodian.clock.now(),
-        "reopen",
-        account=deposit.account,
-        deposit=deposit.id,
-        custody=contact.id if contact else None,
-        lifetime=TOKEN_SECONDS,
-    )
-    return f"{custodian.settings.public_url}/reopen/{deposit.id}#{token}"
-
-
-def _ways_out(
-    custodian: Custodian, db: Session, deposit: Deposit, contact: CustodyRow
-) -> dict[str, str]:
-    """Issue tokens by which a contact stops, and reports the piece lost, without the piece."""
-
-    def link(purpose: str, page: str) -> str:
+    def _make(self, purpose: str, page: str, recovery: str | None = None) -> str:
+        custodian, deposit = self.custodian, self.deposit
         token = tokens.issue(
-            db,
+            self.db,
             custodian.web_keys,
             custodian.clock.now(),
             purpose,
             account=deposit.account,
             deposit=deposit.id,
-            custody=contact.id,
-            lifetime=LEAVE_SECONDS,
+            custody=self.contact.id if self.contact else None,
+            recovery=recovery,
+            lifetime=TOKEN_SECONDS if purpose in {"veto", "reopen"} else LEAVE_SECONDS,
         )
-        return f"{custodian.settings.public_url}/contact/{contact.id}/{page}#{token}"
+        return f"{custodian.settings.public_url}/{page}#{token}"
 
-    return {"stop_link": link("decline", "stop"), "lost_link": link("lost", "lost")}
+    def _may_stop(self) -> bool:
+        return self.contact is None or custodies.may_stop(self.contact)
+
+    def veto(self, recovery: Recovery) -> str:
+        """Stop this recovery: for the customer and for who has held a piece."""
+        if not self._may_stop():
+            return self.custodian.settings.public_url
+        return self._make("veto", f"veto/{recovery.id}", recovery.id)
+
+    def reopen(self) -> str:
+        """Undo the closing of the deposit, as long as it can be undone."""
+        if not self._may_stop():
+            return self.custodian.settings.public_url
+        return self._make("reopen", f"reopen/{self.deposit.id}")
+
+    def ways_out(self) -> dict[str, str]:
+        """Stop being a contact, and report the piece lost, without the piece."""
+        if self.contact is None:
+            return {}
+        page = f"contact/{self.contact.id}"
+        return {
+            "stop_link": self._make("decline", f"{page}/stop"),
+            "lost_link": self._make("lost", f"{page}/lost"),
+        }
 
 
 def tell_customer(
