@@ -193,6 +193,17 @@ def test_what_is_stopped_outside_the_database_stays_stopped(
     assert refused(session) == "stopped outside the database"
 
 
+def test_a_wait_shortened_in_the_database_makes_nothing_ready(
+    world: World, customer: Customer, made: Deposited
+) -> None:
+    recovery = world.open_recovery(customer, made)
+    change(world, Recovery, recovery, wait_seconds=1)
+    world.clock.move(3600)
+    world.run()
+    with world.database.reading() as db:
+        assert db.get_one(Recovery, recovery).state == "waiting"
+
+
 def test_a_state_column_set_to_ready_does_not_shorten_the_wait(
     world: World, customer: Customer, made: Deposited
 ) -> None:
