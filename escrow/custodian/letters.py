@@ -31,6 +31,7 @@ _STOPPABLE = {
     "recovery_opened_customer",
     "recovery_opened_contact",
     "recovery_ready",
+    "recovery_ready_contact",
     "recovery_unfrozen",
     "recovery_unfrozen_contact",
 }
@@ -51,7 +52,7 @@ def send(
     contact = recipient.custody
     locale = _locale(db, deposit, contact)
     subject = recovery.id if recovery else deposit.id
-    contents = _common(custodian, db, deposit, recipient)
+    contents = _common(custodian, db, deposit, recipient, locale)
     contents |= _of_recovery(custodian, recovery, deposit, locale)
     contents |= _until(custodian, deposit, locale) | (extra or {})
     links = _Links(custodian, db, deposit, contact)
@@ -84,7 +85,7 @@ def _locale(db: Session, deposit: Deposit, contact: CustodyRow | None) -> str:
 
 
 def _common(
-    custodian: Custodian, db: Session, deposit: Deposit, recipient: Recipient
+    custodian: Custodian, db: Session, deposit: Deposit, recipient: Recipient, locale: str
 ) -> dict[str, str]:
     settings = custodian.settings
     label = custodian.web_keys.decrypt(custodies.LABEL, deposit.id, deposit.account, deposit.label)
@@ -98,6 +99,7 @@ def _common(
         "phone": settings.provider_phone,
         "support": settings.provider_support,
         "url": settings.public_url,
+        "made": translator(locale, settings.zone).date(deposit.created_at),
         "custody_link": (
             f"{settings.public_url}/contact/{recipient.custody.id}" if recipient.custody else ""
         ),
@@ -220,8 +222,8 @@ def tell_about_recovery(custodian: Custodian, db: Session, entry: Entry, message
     """Write to everybody who was told of a recovery what became of it."""
     recovery = db.get(Recovery, entry.event.recovery)
     deposit = db.get(Deposit, entry.event.deposit)
-    if recovery is None or deposit is None:
-        return
+    if recovery is None or deposit is None or deposit.kind == "drill":
+        return  # of a drill nobody need do anything, and nothing real is out
     since = recovery.opened_at - machine.CHANGED_LATELY_SECONDS
     for recipient in customer_recipients(custodian, db, recovery.account, since).recipients:
         send(custodian, db, deposit, recipient, message, recovery, occasion=entry.event.id)

@@ -30,6 +30,7 @@ USUAL = {
     "contact": "Anna",
     "customer": "mira@example.org",
     "until": "Thursday 26 November 2026",
+    "made": "Monday 23 November 2026",
     "opened": "Monday 23 November 2026, 14:10",
     "ready": "Thursday 26 November 2026, 14:10",
     "expires": "Thursday 10 December 2026, 14:10",
