@@ -116,6 +116,9 @@ def test_who_may_not_undo_a_closing(
     assert by_token(world, "0" * 32 + "#" + "A" * 43).code == "gone"
     link = tokens(world, contact.address)[-1]
     assert by_token(world, link, other.deposit).code == "not_found"
+    close(world, customer, other)
+    hers = tokens(world, customer.address)[-1]
+    assert by_token(world, hers, made.deposit).code == "not_found"
     assert world.customer().http.post(path).code == "not_found"
     contact.http.post(f"/custodies/{contact.custody}/decline").ok()
     declined = contact.http.post(path)
