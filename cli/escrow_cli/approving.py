@@ -78,6 +78,7 @@ def propose(
     key: Path,
     **given: str,
 ) -> None:
+    _check_use(operation, out)
     signer = load(key)
     if operation == "accept-backup":
         _propose_backup(cli, reason, days, _needed(out, "--out"), signer)
@@ -94,6 +95,22 @@ def propose(
     if proposal.rule.needed > 1:
         cli.terminal.say(
             cli.t.gettext("Another operator approves it: escrow admin approve {id}", id=approval)
+        )
+
+
+def _check_use(operation: str, out: Path | None) -> None:
+    """Refuse what would do something else than a proposal of two; raises Usage."""
+    if operation == "freeze":
+        raise Usage(
+            N_("A recovery is put on hold at once: there is nothing to propose."),
+            N_("Use `escrow admin freeze`."),
+            reason="one_is_enough",
+        )
+    if out is not None and operation != "accept-backup":
+        raise Usage(
+            N_("--out goes with accept-backup only."),
+            N_("Leave it out: the proposal goes into the database."),
+            reason="no_file",
         )
 
 
@@ -184,6 +201,9 @@ def approve(cli: Cli, identifier: str, out: Path | None, key: Path) -> None:
         signed = _stored(web, identifier)
         _read_and_confirm(cli, signed, web.settings, signer)
         _submit(cli, web, signed[0].proposal, signer)
+    cli.terminal.say(
+        cli.t.gettext("You have approved it. The custodian carries it out within seconds.")
+    )
 
 
 def _stored(web: Web, identifier: str) -> list[Any]:
@@ -210,8 +230,23 @@ def _check_backup(cli: Cli, proposal: Proposal) -> None:
 
 
 def _read_and_confirm(cli: Cli, signed: list[Any], settings: Settings, signer: OperatorKey) -> None:
-    """Show exactly what is signed, and ask; refuses what this key has signed already."""
+    """Show exactly what is signed, and ask."""
     from escrow.admin.operations import shown
+
+    _check_signed(cli, signed, settings, signer)
+    proposal = signed[0].proposal
+    t, say = cli.t, cli.terminal.say
+    say(t.gettext("Operation: {operation}", operation=proposal.operation))
+    say(t.gettext("Target: {target}", target=proposal.target))
+    say(t.gettext("Content, exactly: {content}", content=shown(proposal)))
+    say(t.gettext("Signed by: {who}", who=", ".join(found.credential for found in signed)))
+    say(t.gettext("It expires on {when}.", when=t.datetime(proposal.expires)))
+    if not cli.terminal.confirm(t.gettext("Do you approve this?"), "ESCROW_CONFIRM"):
+        raise NotYet(N_("Nothing was signed."), reason="not_confirmed")
+
+
+def _check_signed(cli: Cli, signed: list[Any], settings: Settings, signer: OperatorKey) -> None:
+    """Refuse what no operator has signed, what has expired, what this key has signed already."""
     from escrow.protocol.errors import BadSignature
     from escrow.protocol.request import verify_approval
 
@@ -227,16 +262,17 @@ def _read_and_confirm(cli: Cli, signed: list[Any], settings: Settings, signer: O
                 N_("Nothing was signed. Ask who proposed it."),
                 reason="wrong_signature",
             ) from None
+    if proposal.expires <= cli.now():
+        raise NotNow(
+            N_("This proposal expired on {when}."),
+            N_("Nothing was signed. Propose it again with `escrow admin propose`."),
+            reason="expired",
+            when=cli.t.datetime(proposal.expires),
+        )
+    for found in signed:
+        key = keys.get(found.credential, bytes(32))
         if found.credential == signer.operator.credential or key == signer.operator.public_key:
             raise NotNow(
                 N_("You have signed this yourself. It takes another operator."),
                 reason="own_proposal",
             )
-    t, say = cli.t, cli.terminal.say
-    say(t.gettext("Operation: {operation}", operation=proposal.operation))
-    say(t.gettext("Target: {target}", target=proposal.target))
-    say(t.gettext("Content, exactly: {content}", content=shown(proposal)))
-    say(t.gettext("Signed by: {who}", who=", ".join(found.credential for found in signed)))
-    say(t.gettext("It expires on {when}.", when=t.datetime(proposal.expires)))
-    if not cli.terminal.confirm(t.gettext("Do you approve this?"), "ESCROW_CONFIRM"):
-        raise NotYet(N_("Nothing was signed."), reason="not_confirmed")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from escrow.i18n import N_
 from escrow.protocol import attestation as attestations
 from escrow.protocol import keys
 from escrow.protocol.encoding import b64url
 from escrow.protocol.manifest import Manifest
 from escrow.protocol.share import Payload
 from escrow_cli.context import Cli
+from escrow_cli.errors import NotNow
 from escrow_cli.ledger import Ledger
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+
+_LEFT = ("declined", "lost")
 
 
 def attest_share(cli: Cli, ledger: Ledger, manifest: Manifest, payload: Payload) -> str:
@@ -44,5 +49,25 @@ def _attest(
         "time": made.time,
         "signature": b64url(signature),
     }
-    answer = cli.client.post(f"custodies/{custody}/attestations", body, repeat=True)
+    try:
+        answer = cli.client.post(f"custodies/{custody}/attestations", body, repeat=True)
+    except NotNow as error:
+        if error.params.get("state") not in _LEFT:
+            raise
+        raise _given_up(means) from None
     return str(answer["state"])
+
+
+def _given_up(means: str) -> NotNow:
+    """Say how a piece that was declined or reported lost comes back, or that it is too late."""
+    if means == "share":
+        return NotNow(
+            N_("This piece was given up or reported lost more than 30 days ago."),
+            N_("Ask for a new invitation."),
+            reason="wrong_state",
+        )
+    return NotNow(
+        N_("This piece was given up or reported lost."),
+        N_("`escrow check --share` with the piece itself brings it back, within 30 days."),
+        reason="wrong_state",
+    )

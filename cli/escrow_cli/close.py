@@ -47,7 +47,7 @@ def close(cli: Cli, deposit: str, address: str | None, reason: str) -> None:
 
 @verb(
     "reopen",
-    N_("Undo a close, as the customer or, once, as a contact."),
+    N_("Undo a close, as the customer (your account's too) or, once, as a contact."),
     click.option("--deposit", metavar="DEPOSIT", help=N_("Number, or name.")),
     click.option("--address", help=N_("Your mail address.")),
     click.option("--card", metavar="FILE", help=N_("As a contact: your card file.")),
@@ -55,8 +55,10 @@ def close(cli: Cli, deposit: str, address: str | None, reason: str) -> None:
 def reopen(cli: Cli, deposit: str | None, address: str | None, card: str | None) -> None:
     if card is not None:
         number, label = _of_card(cli, card)
+    elif _keep_account(cli, address) and deposit is None:
+        return
     elif deposit is not None:
-        line = _find(cli, deposit, address)
+        line = _find(cli, deposit, None)
         number, label = str(line["deposit"]), str(line["label"])
     else:
         raise Usage(N_("Give --deposit, or as a contact --card."))
@@ -72,6 +74,19 @@ def reopen(cli: Cli, deposit: str | None, address: str | None, card: str | None)
         ) from None
     cli.terminal.say(cli.t.gettext("“{label}” stays.", label=label))
     cli.terminal.document({"deposit": number, "state": "reopened"})
+
+
+def _keep_account(cli: Cli, address: str | None) -> bool:
+    """Undo the closing of the customer's account, if there is one: it would end every deposit."""
+    from escrow_cli.signin import signed_in
+
+    account = signed_in(cli, address)
+    where = f"accounts/{account}"
+    if cli.client.get(where)["closing_at"] is None:
+        return False
+    cli.client.post(f"{where}/reopen", {}, repeat=True)
+    cli.terminal.say(cli.t.gettext("Your account stays, with all its deposits."))
+    return True
 
 
 def _of_card(cli: Cli, card: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,7 @@ from escrow.i18n import N_
 from escrow_cli import finishing, people, register
 from escrow_cli.context import Cli, verb
 from escrow_cli.errors import Usage
+from escrow_cli.signin import ADDRESS, canonical
 from escrow_cli.sources import Source
 
 if TYPE_CHECKING:
@@ -75,18 +77,33 @@ def enrol(
     named = tuple(people.parse(contact) for contact in contacts)
     if named and given["no_contact"]:
         raise Usage(N_("Give one of --contact and --no-contact."))
-    account = register.account_for_enrolment(cli, address, new=new_account)
-    if resume and finishing.resume(cli, kit, given["label"]):
-        return
     from escrow_cli import enrolling, status
 
+    def refuse(own: str) -> None:
+        """Refuse contacts that were named, before a code is mailed."""
+        if named or given["no_contact"]:
+            people.check(named, given["needed"], {own} if own else set())
+
+    refuse(canonical(address or os.environ.get(ADDRESS, "")))
+    keys = None if resume else _checked(cli, kit, given)
+    account = register.account_for_enrolment(cli, address, refuse, new=new_account)
+    if resume and finishing.resume(cli, kit, given["label"]):
+        return
     if given["replaces"]:
         given["replaces"] = str(status.one(cli, account, given["replaces"])["deposit"])
+    keys = keys or _checked(cli, kit, given)
+    plan = _plan(cli, account, named, keys, given)
+    enrolling.send(cli, plan, keys.minimum_waiting_seconds, kit)
+
+
+def _checked(cli: Cli, kit: str | None, given: dict[str, Any]) -> Keys:
+    """Refuse a kit's path or a wait that will not do; returns the service's keys."""
+    from escrow_cli import enrolling
+
     _, keys = enrolling.service_keys(cli)
     waiting = int(given["waiting_days"]) * _DAY_SECONDS
     enrolling.check(kit, waiting, keys.minimum_waiting_seconds)
-    plan = _plan(cli, account, named, keys, given)
-    enrolling.send(cli, plan, keys.minimum_waiting_seconds, kit)
+    return keys
 
 
 def _plan(

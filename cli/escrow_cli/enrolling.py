@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +76,9 @@ def check(kit: str | None, waiting_seconds: int, minimum_waiting_seconds: int) -
             N_("Give it as --waiting-days."),
             days=-(-minimum_waiting_seconds // DAY_SECONDS),
         )
+    if kit and not Path(kit).parent.is_dir():
+        why = os.strerror(errno.ENOENT)
+        raise Usage(N_("{path} cannot be written: {why}."), path=kit, why=why)
     if kit and Path(kit).exists():
         raise Usage(
             N_("{path} exists already."),

@@ -28,7 +28,7 @@ class Entered:
 def enter(cli: Cli, address: str | None, wanted: str | None, proof: str | None) -> Entered:
     """Sign in as far as the proof needs and find the deposit; raises NotNow, Usage."""
     try:
-        if address is None and (found := _kept(cli, wanted, proof)) is not None:
+        if (found := _kept(cli, address, wanted, proof)) is not None:
             return found
     except signin.AuthenticatorLost:
         proof = _without_app(cli)
@@ -43,14 +43,16 @@ def enter(cli: Cli, address: str | None, wanted: str | None, proof: str | None) 
     return Entered(chosen, under_way, proof)
 
 
-def _kept(cli: Cli, wanted: str | None, proof: str | None) -> Entered | None:
+def _kept(cli: Cli, address: str | None, wanted: str | None, proof: str | None) -> Entered | None:
     """Go in with the sign-in that is kept; None where it is not good for this.
 
     Raises AuthenticatorLost when the person says so.
     """
     kept = None if proof in vouching.BY_MAIL else signin.kept(cli)
-    usable = [] if kept is None else _usable(cli, wanted)
-    if kept is None or not usable:
+    if kept is None or not signin.is_of(cli, kept, address):
+        return None
+    usable = _usable(cli, wanted)
+    if not usable:
         return None
     chosen = _one_of(cli, usable)
     under_way = cli.client.get(f"deposits/{chosen['deposit']}/recoveries")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from escrow_cli import signin
@@ -11,17 +12,23 @@ from escrow_cli.errors import NotNow, NotSignedIn
 NEW_ACCOUNT = "ESCROW_NEW_ACCOUNT"
 
 
-def account_for_enrolment(cli: Cli, address: str | None, *, new: bool) -> str:
-    """Return the account to make a deposit in: the one signed in to, another, or a new one."""
+def account_for_enrolment(
+    cli: Cli, address: str | None, refuse: Callable[[str], None], *, new: bool
+) -> str:
+    """Return the account to make a deposit in: the one signed in to, another, or a new one.
+
+    `refuse` raises Usage for an address that will not do, before a code is mailed to it.
+    """
     bearer = cli.state.bearer(cli.now())
     if bearer and bearer["level"] == "new" and not address:
         return _finish(cli, bearer["account"], bearer["token"])
     if bearer and not new:
         return signin.signed_in(cli, address)
     question = cli.t.gettext("Do you have an account here already?")
-    if new or not cli.terminal.confirm(question, NEW_ACCOUNT):
-        return register(cli, signin.ask_address(cli, address))
-    return signin.sign_in(cli, address)
+    is_new = new or not cli.terminal.confirm(question, NEW_ACCOUNT)
+    address = signin.ask_address(cli, address)
+    refuse(address)
+    return register(cli, address) if is_new else signin.sign_in(cli, address)
 
 
 def register(cli: Cli, address: str) -> str:

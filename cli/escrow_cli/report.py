@@ -67,6 +67,11 @@ _SHAPE = Shape(
 )
 
 
+def origin_host(manifest: Manifest) -> str:
+    """Return the host in the origin of the ledger that a manifest names."""
+    return Verifier.parse(manifest.ledger_vkey).name.removesuffix("/ledger")
+
+
 @dataclass(frozen=True)
 class Proven:
     """One custodian. `at` is when its newest proof since the drill began was recorded, or None."""
@@ -158,6 +163,8 @@ class Report:
 
     def check(self) -> Verdict:
         """Check everything; raises ProtocolError with the reason as its code."""
+        if self.host != origin_host(self.manifest):
+            raise Mismatch("The ledger is of another host.", code="wrong_origin")
         self.manifest.verify(self.manifest_signature)
         self.drill.verify(self.drill_signature)
         if (self.manifest.kind, self.drill.kind) != ("real", "drill"):

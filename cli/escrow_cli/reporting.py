@@ -10,7 +10,7 @@ from escrow.i18n import N_, Translator
 from escrow.protocol.ledger import Event
 from escrow_cli.context import Cli
 from escrow_cli.errors import Refused, Usage
-from escrow_cli.report import Report, Verdict, wanted
+from escrow_cli.report import Report, Verdict, origin_host, wanted
 from escrow_cli.sources import save
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _REASONS = {
     "empty_report": N_("There is nothing in this report."),
     "wrong_contact": N_("The report names other contacts than the deposit."),
     "drill_incomplete": N_("The report does not show a completed drill."),
+    "wrong_origin": N_("The report names another service than the one whose ledger it shows."),
     "wrong_proof": N_("An entry of the report does not stand in the ledger like this."),
     "wrong_signature": N_("A signature in the report does not fit."),
     "unverified_note": N_("A state of the ledger in the report is not signed by its key."),
@@ -70,7 +71,7 @@ def gather(cli: Cli, target: Target, contacts: tuple[Contact, ...], dummy: Dummy
             found.append(_for_report(entry, proof))
     return Report(
         cli.now(),
-        cli.client.host,
+        origin_host(target.manifest),
         cli.client.get("keys")["provider"]["name"],
         target.manifest,
         target.signature,
@@ -211,6 +212,12 @@ def say(cli: Cli, report: Report, verdict: Verdict) -> None:
             "on the kit.",
             digits=digits,
             size=verdict.checkpoint.size,
+        )
+    )
+    answer(
+        t.gettext(
+            "The provider’s name and the date on which the report was made are not covered by "
+            "signatures."
         )
     )
 

@@ -201,8 +201,21 @@ def step_up(cli: Cli, session: Kept, *, may_be_lost: bool = False) -> None:
 
 def signed_in(cli: Cli, address: str | None = None) -> str:
     """Use the session that is kept, or sign in; returns the account."""
-    session = kept(cli) if address is None else None
-    return sign_in(cli, address) if session is None else session.account
+    session = kept(cli)
+    if session is None or not is_of(cli, session, address):
+        return sign_in(cli, address)
+    return session.account
+
+
+def is_of(cli: Cli, session: Kept, address: str | None) -> bool:
+    """Tell whether the kept session is of the account that an address, if given, means."""
+    if address is None:
+        return True
+    if os.environ.get(ACCOUNT, session.account) != session.account:
+        return False
+    lines = cli.client.get(f"accounts/{session.account}")["addresses"]
+    confirmed = {canonical(line["address"]) for line in lines if line["verified_at"] is not None}
+    return canonical(address) in confirmed
 
 
 def with_step_up(cli: Cli, send: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -37,6 +37,15 @@ def status(cli: Cli, address: str | None, deposit: str | None) -> None:
     from escrow_cli.signin import signed_in
 
     account = signed_in(cli, address)
+    closing_at = cli.client.get(f"accounts/{account}")["closing_at"]
+    if closing_at is not None:
+        cli.terminal.answer(
+            cli.t.gettext(
+                "Your account is being closed. It ends on {date}, with all its deposits. "
+                "Until then `escrow reopen` keeps it.",
+                date=cli.t.date(closing_at),
+            )
+        )
     found = [details(cli, line["deposit"]) for line in listed(cli, account, deposit)]
     if not found:
         cli.terminal.answer(
@@ -46,7 +55,7 @@ def status(cli: Cli, address: str | None, deposit: str | None) -> None:
         _show(cli, document)
         gone = {c["custody"] for c in document["custodies"] if c["state"] not in {"invited"}}
         cli.state.forget_invitations(document["deposit"], gone)
-    cli.terminal.document({"account": account, "deposits": found})
+    cli.terminal.document({"account": account, "closing_at": closing_at, "deposits": found})
 
 
 def listed(cli: Cli, account: str, wanted: str | None = None) -> list[dict[str, Any]]:

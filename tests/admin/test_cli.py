@@ -155,7 +155,9 @@ def test_one_proposes_and_another_approves_exactly_that(
     with world.database.reading() as db:
         assert db.get_one(Deposit, made.deposit).state == "complete"
     monkeypatch.setenv("ESCROW_CONFIRM", "y")
-    assert host.by("piet", "approve", identifier).status == 0
+    approved = host.by("piet", "approve", identifier)
+    assert approved.status == 0
+    assert "You have approved it." in approved.err
     world.run()
     with world.database.reading() as db:
         assert db.get_one(Deposit, made.deposit).state == "closing"
@@ -174,6 +176,19 @@ def test_what_was_changed_in_the_database_is_not_approved(
     assert "not signed by an operator" in refused.err
 
 
+def test_an_expired_proposal_is_refused_before_anything_is_asked(
+    host: Host, made: Deposited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESCROW_CONFIRM", "y")
+    arguments = ("propose", "close-deposit", made.deposit, "--reason", "Asked.", "--days", "1")
+    identifier = host.by("anna", *arguments).out.strip()
+    host.office.world.clock.move(86400)
+    refused = host.by("piet", "approve", identifier)
+    assert (refused.status, refused.out) == (4, "")
+    assert "This proposal expired on" in refused.err
+    assert "Operation:" not in refused.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [
@@ -184,6 +199,8 @@ def test_what_was_changed_in_the_database_is_not_approved(
         (("propose", "set-address", "0" * 32, "--reason", "x", "--address", "nobody"), 2),
         (("propose", "release", "0" * 32, "--reason", "x"), 2),
         (("propose", "accept-backup", "--reason", "x"), 2),
+        (("propose", "close-deposit", "0" * 32, "--reason", "x", "--out", "/nowhere/x"), 2),
+        (("propose", "freeze", "0" * 32, "--reason", "x"), 2),
         (("propose", "accept-backup", "--reason", "x", "--out", "/nowhere/x"), 4),
         (("freeze", "0" * 32, "--reason", "x"), 4),
         (("freeze", "0" * 32, "--reason", "x" * 201), 2),

@@ -90,6 +90,7 @@ def test_a_report_is_verified_without_the_service(drilled: Enrolled, tmp_path: P
     assert answered.status == 0, answered.stderr
     text = answered.stdout.decode()
     assert "Anna: NOT proven in this drill" in text
+    assert "not covered by signatures" in text
     assert auditor.line.sent == []
     pdf = auditor.run("verify", "--report", drilled.mira.path("first.pdf"))
     assert pdf.status == 2
@@ -183,6 +184,7 @@ ALTERED: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
         ),
     ),
     "a checkpoint of somebody else": ("unverified_note", _forged),
+    "the host": ("wrong_origin", lambda report: report.update(host="other.example")),
     "nothing": ("empty_report", lambda report: report.update(entries=[])),
 }
 

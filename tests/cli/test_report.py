@@ -15,7 +15,7 @@ from escrow.protocol.encoding import sha256
 from escrow.protocol.errors import ProtocolError
 from escrow.protocol.note import Checkpoint, sign
 from escrow_cli.report import Report, Verdict
-from tests.cli.deposits import CREATED_AT, HOST, LEDGER, Made, make
+from tests.cli.deposits import CREATED_AT, LEDGER, Made, make
 
 ACCOUNT, RECOVERY, SESSION = "a" * 32, "b" * 32, "c" * 32
 PUBLIC_KEY = bytes(seal.PUBLIC_KEY_LENGTH_BYTES)
@@ -119,7 +119,7 @@ class Story:
             entries.append({**named, "event": event.bytes, "proof": proof.text})
         real, dummy = self.real.kit, self.dummy.kit
         return Report(
-            *(CREATED_AT, HOST, "KPN", real.manifest, real.manifest_signature),
+            *(CREATED_AT, "recovery.example", "KPN", real.manifest, real.manifest_signature),
             *(dummy.manifest, dummy.manifest_signature, real.contacts, tuple(entries)),
         )
 

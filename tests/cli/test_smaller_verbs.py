@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from escrow.account import flow
+from escrow.context import Web
 from escrow.protocol import keys, qr
 from escrow.protocol.encoding import grouped
 from escrow.protocol.kit import Card, Kit
@@ -144,6 +146,69 @@ def test_close_and_reopen(enrol: Enrol) -> None:
     assert made.mira.line.changes_sent() == []
 
 
+@pytest.mark.parametrize("names_deposit", [False, True])
+def test_reopen_keeps_an_account_that_is_being_closed(enrol: Enrol, names_deposit: bool) -> None:
+    made = enrol("--no-contact")
+    assert made.mira.customer is not None
+    account, service = made.mira.customer.account, made.service
+    web = Web(
+        service.custodian.settings, service.database, service.custodian.web_keys, service.clock
+    )
+    with service.database.transaction() as db:
+        until = flow.close(db, web, account, "moved")
+    told = made.mira.run("status", "--json")
+    assert told.json()["closing_at"] == until
+    assert "Your account is being closed" in made.mira.run("status").stdout.decode()
+    options = ("--deposit", made.deposit) if names_deposit else ()
+    reopened = made.mira.run("reopen", *options)
+    assert reopened.status == 0, reopened.stderr
+    assert "Your account stays" in reopened.stderr
+    told = made.mira.run("status", "--json")
+    assert told.json()["closing_at"] is None
+    assert told.json()["deposits"][0]["state"] == "complete"
+
+
+def test_the_kept_sign_in_serves_its_own_address_and_no_other(enrol: Enrol) -> None:
+    mira = enrol("--no-contact").mira
+    assert mira.customer is not None
+    own = mira.run("status", "--address", mira.customer.address.upper())
+    assert own.status == 0, own.stderr
+    assert ("POST", "logins") not in mira.line.sent
+    mira.customer = None  # no mail with a code is read
+    other = mira.run("status", "--address", "stranger@example.org")
+    assert other.status != 0
+    assert ("POST", "logins") in mira.line.sent
+
+
+def test_enrol_refuses_options_before_an_account_is_made(
+    enrolled: Enrolled, tmp_path: Path
+) -> None:
+    fresh = Desk(enrolled.service, tmp_path / "fresh")
+    me = "new@example.org"
+    needs_longer = ("--no-contact", "--waiting-days", "1")
+    nowhere = ("--no-contact", "--kit", fresh.path("nowhere/kit.escrow.json"))
+    for options, reason in (
+        (("--contact", f"Me <{me.upper()}>"), "own_address"),
+        (("--contact", "A <a@example.org>", "--needed", "2"), "wrong_policy"),
+        (("--no-contact", "--kit", enrolled.kit), "file_exists"),
+        (nowhere, "usage"),
+        (needs_longer, "usage"),
+    ):
+        for how in ((("--address", me), ""), ((), me)):
+            answered = fresh.run(
+                *("enrol", "--label", "x", "--new-account", "--json", *how[0], *options),
+                tamper=_longer_wait,
+                ESCROW_ADDRESS=how[1],
+            )
+            assert (answered.status, answered.json()["error"]) == (2, reason), answered.stderr
+            assert all(method == "GET" for method, _ in fresh.line.sent)
+
+
+def _longer_wait(_: str, path: str, document: dict[str, Any]) -> None:
+    if path == "keys":
+        document["minimum_waiting_seconds"] = 2 * 86400
+
+
 @pytest.mark.parametrize("who", ["customer", "contact"])
 def test_veto(enrol: Enrol, who: str) -> None:
     made = enrol(accepted=True)
@@ -164,6 +229,13 @@ def test_decline(enrol: Enrol) -> None:
     answered = made.anna.run("decline", "--card", made.card, "--json", ESCROW_CONFIRM="y")
     assert answered.status == 0, answered.stderr
     assert "declined" in made.mira.run("status").stdout.decode()
+    made.service.settle()
+    refused = made.anna.run("check", "--piece", made.card)
+    assert refused.status == 4
+    assert "given up or reported lost" in refused.stderr
+    assert "`escrow check --share` with the piece itself brings it back" in refused.stderr
+    back = made.anna.run("check", "--share", "--piece", made.card, "--json")
+    assert (back.status, back.json()["state"]) == (0, "held"), back.stderr
 
 
 def test_invite_withdraw_and_resume(enrol: Enrol, service: Service) -> None:
