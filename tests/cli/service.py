@@ -67,6 +67,14 @@ class Mailbox:
         document = json.loads(self.keys.decrypt(outbox.CONTENTS, row.id, owner, row.contents))
         return Mail(address, row.message, document["contents"])
 
+    def wait_for(self, message: str) -> list[Mail]:
+        """Wait until a message has come to somebody; returns all of it that have."""
+        deadline = time.monotonic() + 20
+        while not (found := [mail for mail in self.mails if mail.message == message]):
+            assert time.monotonic() < deadline, f"no {message} came"
+            time.sleep(0.05)
+        return found
+
     def code(self, address: str, *, after: int) -> str:
         """Wait for the next mail with a code to an address; returns its six digits."""
         deadline = time.monotonic() + 10

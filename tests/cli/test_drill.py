@@ -50,8 +50,7 @@ def test_a_drill_brings_a_dummy_back_and_says_what_is_missing(drilled: Enrolled)
     proven = {one["role"]: one["at"] is not None for one in document["custodians"]}
     assert proven == {"customer": True, "contact": False, "provider": True}
     assert "you and Test provider could have brought this key back" in document["sentence"]
-    told = [m.message for m in drilled.service.mailbox.mails if m.message == "drill_contact"]
-    assert len(told) == 1
+    assert len(drilled.service.mailbox.wait_for("drill_contact")) == 1
 
 
 def test_a_drill_is_no_way_back_in_the_list(drilled: Enrolled) -> None:
