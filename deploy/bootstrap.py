@@ -454,7 +454,9 @@ def test(arguments: Sequence[str]) -> int:
     if linted:
         say("error: lint failed, see above; now the tests")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    spread = () if "-n" in arguments else ("-n", str(cores or 1), "--dist", "worksteal")
+    # One more than there are cores: a third of the time a test waits for a process of its own.
+    workers = str((cores or 1) + 1)
+    spread = () if "-n" in arguments else ("-n", workers, "--dist", "worksteal")
     if arguments:
         return inside("-m", "pytest", *spread, *arguments)
     # Apart, because branches are counted here alone: elsewhere that would cost a minute.
