@@ -129,7 +129,11 @@ def search(service: Service, token: str | None, seconds: int) -> dict[str, str]:
 
 
 def _accepting(*statuses: str) -> dict[str, Any]:
-    return {"positive_data_acceptance": {"expected-statuses": list(statuses)}}
+    refused = ["400", "401", "403", "404", "405", "409", "410", "413", "415", "429", "5xx"]
+    return {
+        "positive_data_acceptance": {"expected-statuses": list(statuses)},
+        "negative_data_rejection": {"expected-statuses": refused},  # 410: a token that is no more
+    }
 
 
 def _known(service: Service, name: str, value: Any) -> Any:
