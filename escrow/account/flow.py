@@ -64,11 +64,6 @@ def accounts_of_address(db: Session, lookup: bytes) -> list[str]:
     return [row.id for row in accounts_of(db, lookup)]
 
 
-def own_address_hashes(db: Session, account: str | None) -> set[bytes]:
-    """Return the keyed hashes of all addresses of an account, confirmed or only named."""
-    return {row.lookup for row in addresses.rows_of(db, account)} if account else set()
-
-
 def find(db: Session, account: str, *, lock: bool = False) -> Account:
     """Return an account; raises NotFound."""
     row = db.get(Account, account, with_for_update=lock)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -52,12 +53,12 @@ def released(world: World, session: Session, contact: Contact) -> bool:
         return db.scalars(query).first() is not None
 
 
-def sent(contact: Contact, session: Session, changed: dict[str, object]) -> Answer:
+def sent(contact: Contact, session: Session, changed: dict[str, Any]) -> Answer:
     """Send a release whose signature speaks of something else than the place it is sent to."""
     assert contact.manifest is not None
     key, time = session.key.public_key(), contact.http.clock.now()
     sealed = contact.seal_to(session.recovery, session.session, key)
-    said = {
+    said: dict[str, Any] = {
         "deposit": session.made.deposit,
         "custody": contact.custody,
         "recovery": session.recovery,
@@ -67,7 +68,7 @@ def sent(contact: Contact, session: Session, changed: dict[str, object]) -> Answ
         "sealed_sha256": sha256(sealed),
         "time": time,
     }
-    named = release.Release(**{**said, **changed})  # type: ignore[arg-type]
+    named = release.Release(**{**said, **changed})
     body = {
         "sealed": b64url(sealed),
         "signature": b64url(release.sign(named, contact.release_key())),
@@ -93,7 +94,7 @@ def test_a_release_that_is_signed_for_something_else_is_refused(
     world: World,
     enrolled: tuple[Deposited, list[Contact]],
     session: Session,
-    changed: dict[str, object],
+    changed: dict[str, Any],
 ) -> None:
     _, [contact, _] = enrolled
     answer = sent(contact, session, changed)
