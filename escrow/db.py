@@ -295,7 +295,7 @@ def _available() -> Iterator[None]:
 
 def _make_engine(url: str, pool_size: int) -> Engine:
     if not url.startswith("sqlite"):
-        engine = create_engine(url, pool_size=pool_size, hide_parameters=True)
+        engine = create_engine(url, pool_size=pool_size, hide_parameters=True, pool_use_lifo=True)
         event.listen(engine, "do_execute", _execute_numbered)
         event.listen(engine, "checkin", _note_use)
         event.listen(engine, "checkout", partial(_check_life, engine))
