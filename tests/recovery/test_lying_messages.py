@@ -200,6 +200,21 @@ def test_an_answer_to_another_commitment_ends_there(
     assert session.http.get(path).ok()["nonce"] is None
 
 
+def test_of_two_answers_of_one_contact_the_first_counts(
+    enrolled: tuple[Deposited, list[Contact]], session: Session
+) -> None:
+    """Both are well signed: a second one would be a second guess at the digits."""
+    _, [contact, _] = enrolled
+    path, commitment, random = committed(session, contact)
+    answered(contact, path, commitment).ok()
+    first = session.http.get(path).ok()["nonce"]
+    assert answered(contact, path, commitment).status == 409
+    said = {"public_key": b64url(session.key.public_key()), "random": b64url(random)}
+    session.http.post(f"{path}/reveal", said).ok()
+    assert answered(contact, path, commitment).status == 409
+    assert session.http.get(path).ok()["nonce"] == first
+
+
 def test_an_attestation_of_another_piece_or_deposit_is_refused(
     world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]]
 ) -> None:
