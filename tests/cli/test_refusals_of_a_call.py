@@ -188,9 +188,10 @@ def _recover(made: Enrolled, tmp_path: Path, answering: Answering) -> tuple[Answ
 
 @pytest.mark.parametrize("how", ["a stranger", "another commitment", "another call", "no one"])
 def test_an_answer_that_the_contact_did_not_give_to_this_call(
-    collecting: Enrolled, tmp_path: Path, how: str
+    collecting: Enrolled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     """The key stays hidden: it would be revealed early, before the contact has fixed anything."""
+    monkeypatch.setattr(calling, "CALL_SECONDS", 3)
     custody, real = card_of(collecting).payload.custody, _key_of(collecting)
     key = Ed25519PrivateKey.generate() if how == "a stranger" else real
 

@@ -3,6 +3,7 @@
 The thief has the web tier's keys too, and puts back every column that the veto has changed.
 """
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +11,17 @@ from sqlalchemy import delete, select, update
 
 from escrow.custodian.entries import ForgedEntry, LedgerDamaged
 from escrow.custodian.takeup import DatabaseBehind
+from escrow.db import Database
 from escrow.ledger.models import LedgerEvent
 from escrow.recovery.models import Recovery, RecoverySession
+from tests.support.mailbox import Mailbox
 from tests.support.people import Customer, Deposited, Session
 from tests.support.world import World
+
+
+@pytest.fixture
+def world(sqlite_database: Database, tmp_path: Path, mail_server: Mailbox) -> World:
+    return World.make(sqlite_database, tmp_path, mail_server)
 
 
 @pytest.fixture
