@@ -157,7 +157,7 @@ def refusal(session: Session) -> str:
     return str(line["reason"])
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_session_of_before_the_freeze_put_back_into_the_tables_gets_nothing(
     world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]]
 ) -> None:
