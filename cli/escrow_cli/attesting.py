@@ -1,4 +1,4 @@
-"""Proving to the service that a piece is there, without showing it (PROTOCOL.md section 9)."""
+"""Proofs that a piece is there, without showing it: made, and checked (PROTOCOL.md section 9)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from escrow.i18n import N_
 from escrow.protocol import attestation as attestations
 from escrow.protocol import keys
 from escrow.protocol.encoding import b64url
+from escrow.protocol.errors import Mismatch
+from escrow.protocol.ledger import Event
 from escrow.protocol.manifest import Manifest
 from escrow.protocol.share import Payload
 from escrow_cli.context import Cli
@@ -17,7 +19,7 @@ from escrow_cli.ledger import Ledger
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-
+CLOCKS_SECONDS = 600  # how far a signer's clock may be ahead of the ledger's
 _LEFT = ("declined", "lost")
 
 
@@ -71,3 +73,22 @@ def _given_up(means: str) -> NotNow:
         N_("`escrow check --share` with the piece itself brings it back, within 30 days."),
         reason="wrong_state",
     )
+
+
+def check_attested(manifest: Manifest, event: Event) -> None:
+    """Check an entry `custody attested`: signed by the piece's holder, not dated after its entry.
+
+    Raises BadSignature or Mismatch.
+    """
+    data = event.data
+    proof = attestations.Attestation(
+        manifest.deposit,
+        str(event.custody),
+        manifest.hash,
+        data["means"],
+        data["checkpoint_hash"],
+        data["time"],
+    )
+    attestations.verify(proof, data["signature"], manifest)
+    if data["time"] > event.at + CLOCKS_SECONDS:
+        raise Mismatch("A proof is dated after its entry.", code="wrong_proof")

@@ -1,8 +1,8 @@
 """What the service hands over during a recovery, checked before it is used.
 
-A sealed piece counts only with its entry in the ledger, a contact's also with that contact's
-signature; what was sealed in it must be the piece of the deposit's description, so a cheater is
-named. Source: PROTOCOL.md sections 6, 8 and 10.
+A sealed piece counts only with its entry in the ledger and its custodian's signature; what was
+sealed in it must be the piece of the deposit's description, so a cheater is named. Source:
+PROTOCOL.md sections 6, 8 and 10.
 """
 
 from __future__ import annotations
@@ -107,8 +107,6 @@ def check_entry(
             NOTHING_SENT,
             reason="release_not_in_ledger",
         )
-    if line.role == "provider":
-        return
     made = releases.Release(
         target.manifest.deposit,
         line.custody,

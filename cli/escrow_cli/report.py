@@ -17,11 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from escrow.protocol import attestation as attestations
 from escrow.protocol import ledger
 from escrow.protocol import manifest as manifests
 from escrow.protocol import release as releases
-from escrow.protocol.attestation import Attestation
 from escrow.protocol.encoding import (
     HASH,
     INTEGER,
@@ -40,10 +38,10 @@ from escrow.protocol.kit import CONTACT_FIELDS, Contact
 from escrow.protocol.manifest import Manifest
 from escrow.protocol.note import Checkpoint, Verifier
 from escrow.protocol.slip39 import MAX_CONTACTS
+from escrow_cli.attesting import check_attested
 
 MAX_LENGTH_BYTES = 4 * 2**20
 MAX_ENTRIES = 400
-CLOCKS_SECONDS = 600  # how far a signer's clock may be ahead of the ledger's
 _SHAPE = Shape(
     format=choice("escrow/v1/drill-report"),
     made_at=INTEGER,
@@ -277,19 +275,8 @@ def _newest_proof(
     for index, event in _of_type(events, manifest.deposit, "custody attested"):
         if event.custody != custody:
             continue
-        data = event.data
-        proof = Attestation(
-            manifest.deposit,
-            custody,
-            manifest.hash,
-            data["means"],
-            data["checkpoint_hash"],
-            data["time"],
-        )
-        attestations.verify(proof, data["signature"], manifest)
-        if data["time"] > event.at + CLOCKS_SECONDS:
-            raise Mismatch("A proof is dated after its entry.", code="wrong_proof")
-        if data["means"] == "share" and index > since:
+        check_attested(manifest, event)
+        if event.data["means"] == "share" and index > since:
             newest = event.at
     return newest
 

@@ -9,8 +9,11 @@ import click
 
 from escrow.i18n import N_
 from escrow_cli.context import Cli, verb
+from escrow_cli.errors import NOTHING_SENT, Refused, of_protocol
 
 if TYPE_CHECKING:
+    from escrow.protocol.ledger import Event
+    from escrow.protocol.manifest import Manifest
     from escrow_cli.ledger import Ledger
 
 
@@ -86,7 +89,7 @@ def _of_piece(cli: Cli, path: str) -> tuple[Ledger, list[Entry]]:
     check_keys(ledger, keys)
     cli.client.signer = piece.signer()
     who = {line.custody: _who(cli, line.role, None) for line in manifest.custodies}
-    return ledger, _checked(cli, ledger, f"custodies/{custody}/events", who)
+    return ledger, _checked(cli, ledger, f"custodies/{custody}/events", manifest, who)
 
 
 def _of_customer(cli: Cli, address: str | None) -> tuple[Ledger, list[Entry]]:
@@ -104,9 +107,9 @@ def _of_customer(cli: Cli, address: str | None) -> tuple[Ledger, list[Entry]]:
     for line in status.listed(cli, account):
         document = status.details(cli, line["deposit"])
         # Fetched by custody too, so that a description other than the pinned one is refused.
-        fetch_custody(cli, document["custodies"][0]["custody"])
+        _, manifest, _ = fetch_custody(cli, document["custodies"][0]["custody"])
         who = {c["custody"]: _who(cli, c["role"], c["name"]) for c in document["custodies"]}
-        entries += _checked(cli, ledger, f"deposits/{line['deposit']}/events", who)
+        entries += _checked(cli, ledger, f"deposits/{line['deposit']}/events", manifest, who)
     return ledger, entries
 
 
@@ -118,8 +121,10 @@ def _who(cli: Cli, role: str, name: str | None) -> str:
     return name or (customer if role == "customer" else cli.t.gettext(ROLES[role]))
 
 
-def _checked(cli: Cli, ledger: Ledger, path: str, who: dict[str, str]) -> list[Entry]:
-    """Prove each entry of a list to be in the ledger."""
+def _checked(
+    cli: Cli, ledger: Ledger, path: str, manifest: Manifest, who: dict[str, str]
+) -> list[Entry]:
+    """Prove each entry of a list to be in the ledger, and to say what it says of this deposit."""
     found = []
     query: dict[str, str | int] = {}
     with cli.terminal.progress(cli.t.gettext("Checking each entry …")):
@@ -127,8 +132,31 @@ def _checked(cli: Cli, ledger: Ledger, path: str, who: dict[str, str]) -> list[E
             answer: dict[str, Any] = cli.client.get(path, **query)
             for entry in answer["events"]:
                 event = ledger.event(entry)
+                _check_said(event, manifest)
                 holder = who.get(str(event.custody), "")
                 found.append(Entry(entry["index"], event.at, event.type, event.custody, holder))
             if answer["next"] is None:
                 return found
             query = {"after": answer["next"]}
+
+
+def _check_said(event: Event, manifest: Manifest) -> None:
+    """Refuse an entry of another deposit, and a proof that the piece's holder did not sign.
+
+    The ledger shows what was said and when; only the signature shows that it is true.
+    """
+    from escrow.protocol.errors import ProtocolError
+    from escrow_cli.attesting import check_attested
+
+    if event.deposit != manifest.deposit:
+        raise Refused(
+            N_("The service shows an entry of another deposit."),
+            NOTHING_SENT,
+            reason="other_deposit",
+        )
+    if event.type != "custody attested":
+        return
+    try:
+        check_attested(manifest, event)
+    except ProtocolError as error:
+        raise of_protocol(error, Refused) from None

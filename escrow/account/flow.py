@@ -253,7 +253,12 @@ def close(db: Session, web: Web, account: str, reason: str) -> int:
 
 
 def reopen(db: Session, web: Web, account: str) -> Account:
-    """Undo the closing of an account; a repeat changes nothing."""
+    """Undo the closing of an account; a repeat changes nothing.
+
+    In the ledger this stands as the `deposit reopened` of each deposit. The account needs no entry
+    of its own: nothing is decided by its `account closing`, which says why its deposits close, and
+    it ends only when none of them is left.
+    """
     row = find(db, account, lock=True)
     if row.state == "active":
         return row

@@ -176,7 +176,8 @@ def test_a_secret_copied_from_another_account_is_not_used(
             .values(secret=row.secret, mac=row.mac, last_step=row.last_step)
         )
     waiting.http.clock.move(60)
-    assert enter(waiting, code_at(thief)).status == 503
+    answer = enter(waiting, code_at(thief))
+    assert (answer.status, answer.code) == (503, "unavailable")
 
 
 def test_the_secret_is_stored_encrypted_only(customer: Customer, web: Web) -> None:

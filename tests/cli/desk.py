@@ -25,6 +25,8 @@ from tests.cli.service import Customer, Service
 
 # Gets method, path (without /api/v1/) and the service's document; may change the document.
 Tamper = Callable[[str, str, dict[str, Any]], None]
+# Gets method, path and body; may answer in the service's place, which then hears nothing.
+Invent = Callable[[str, str, bytes], dict[str, Any] | None]
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Line(httpx.BaseTransport):
     sent: list[tuple[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     reads_kit: bool = True
+    invent: Invent | None = None
 
     def __post_init__(self) -> None:
         self._real = httpx.HTTPTransport()
@@ -46,6 +49,8 @@ class Line(httpx.BaseTransport):
         body = request.read()
         self.sent.append((request.method, path))
         self.bodies.append(body)
+        if self.invent and (invented := self.invent(request.method, path, body)) is not None:
+            return httpx.Response(200, json=invented)
         if self.customer is not None and (request.method, path) == ("POST", "logins"):
             self.customer.make_room()
         after = len(self.service.mailbox.mails)
@@ -127,9 +132,17 @@ class Desk:
     def path(self, name: str) -> str:
         return str(self.home / name)
 
-    def run(self, *arguments: str, tamper: Tamper | None = None, **extra: str) -> Answered:
+    def run(
+        self,
+        *arguments: str,
+        tamper: Tamper | None = None,
+        invent: Invent | None = None,
+        **extra: str,
+    ) -> Answered:
         """Run one command line; keyword arguments are environment variables."""
-        self.line = Line(self.service, self.customer, tamper, reads_kit=self.reads_kit)
+        self.line = Line(
+            self.service, self.customer, tamper, reads_kit=self.reads_kit, invent=invent
+        )
         environment = {
             "XDG_STATE_HOME": str(self.home / "state"),
             "HOME": str(self.home),

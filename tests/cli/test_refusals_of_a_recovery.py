@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from escrow.protocol import call as calls
 from escrow.protocol import seal
 from escrow.protocol.encoding import b64url, b64url_decode
 from tests.cli.conftest import SECRET, Enrol, Enrolled
@@ -30,10 +29,17 @@ def shared() -> dict[str, Enrolled]:
 def ready(enrol: Enrol, service: Service, shared: dict[str, Enrolled]) -> Enrolled:
     """One deposit whose recovery can be finished; no test here may finish it."""
     if "made" not in shared:
-        made = shared["made"] = enrol(accepted=True)
-        made.open()
+        for name in ("made", "other"):
+            made = shared[name] = enrol(accepted=name == "made")
+            made.open()
         service.pass_time(WAIT_SECONDS)
     return shared["made"]
+
+
+@pytest.fixture
+def other(ready: Enrolled, shared: dict[str, Enrolled]) -> Enrolled:
+    """Another customer's, just as far."""
+    return shared["other"]
 
 
 @pytest.fixture
@@ -123,27 +129,6 @@ def test_a_reveal_that_does_not_open_what_was_fixed(ready: Enrolled, calling: Pr
     assert _released(ready) == []
 
 
-def test_a_whole_call_with_another_key(ready: Enrolled, calling: Process) -> None:
-    """The service plays a call of its own, consistent in itself, with a key of its own."""
-    key, random = seal.PrivateKey.generate().public_key(), secrets.token_bytes(32)
-
-    def forged(document: dict[str, Any], path: str) -> None:
-        recovery, session = path.split("/")[1], path.split("/")[3]
-        named = calls.Call(ready.deposit, recovery, session, document["call"], document["custody"])
-        document["commitment"] = b64url(calls.commitment(named, key, random))
-        if document["random"] is not None:
-            document.update(public_key=b64url(key), random=b64url(random))
-
-    def tamper(method: str, path: str, document: dict[str, Any]) -> None:
-        if method == "GET" and "/sessions/" in path:
-            for one in document.get("calls", [document] if "commitment" in document else []):
-                forged(one, path)
-
-    answered = _release(ready, tamper)
-    assert answered.status != 0
-    assert _released(ready) == []
-
-
 def test_wrong_digits_end_the_call(ready: Enrolled, calling: Process) -> None:
     answered = _release(ready, ESCROW_CALL_DIGITS="0000 0000 0000")
     assert (answered.status, answered.json()["error"]) == (3, "wrong_call_digits")
@@ -195,52 +180,41 @@ def test_a_release_whose_entry_is_another(ready: Enrolled, tmp_path: Path) -> No
     assert (answered.status, answered.json()["error"]) == (3, "wrong_proof")
 
 
-def test_a_contacts_release_signed_by_another_key(
-    ready: Enrolled, calling: Process, service: Service
+def test_a_release_that_its_custodian_did_not_sign(ready: Enrolled, tmp_path: Path) -> None:
+    """It stands in the ledger, but whoever holds the piece has not signed for this session."""
+
+    def tamper(_method: str, path: str, document: dict[str, Any]) -> None:
+        for release in document.get("releases", []):
+            if release["sealed"] is not None:
+                release["signature"] = b64url(Ed25519PrivateKey.generate().sign(b"a release"))
+
+    _, answered = _kit_recovery(ready, tmp_path, tamper)
+    assert (answered.status, answered.json()["error"]) == (3, "wrong_signature")
+
+
+@pytest.mark.parametrize("of", ["an earlier session", "another recovery"])
+def test_a_release_that_was_made_before(
+    ready: Enrolled, other: Enrolled, tmp_path: Path, of: str
 ) -> None:
-    """Anna's real release, but the signature that Mira is shown is not hers."""
-    from escrow.protocol.errors import BadSignature
-    from escrow.protocol.manifest import Manifest
-    from escrow_cli import received
+    """Real to the last byte, entry and signature too: but it was not made for this session."""
+    seen: dict[str, Any] = {}
 
-    class Accepting:
-        def event(self, entry: dict[str, Any], _proof: str) -> Any:
-            return entry["parsed"]
+    def keep(_method: str, path: str, document: dict[str, Any]) -> None:
+        for release in document.get("releases", []):
+            if release["sealed"] is not None:
+                seen.update(release)
 
-    from escrow.protocol.encoding import sha256
-    from escrow.protocol.kit import Card
-    from escrow.protocol.ledger import Event
+    made = other if of == "another recovery" else ready
+    desk = Desk(made.service, tmp_path / "first", made.mira.customer)
+    honest = desk.run("recover", "--kit", made.kit, "--print", tamper=keep)
+    assert honest.stdout == SECRET + b"\n", honest.stderr
 
-    card = Card.parse(Path(ready.card).read_bytes())
-    manifest: Manifest = card.manifest
-    line = manifest.of_role("contact")[0]
-    key = seal.PrivateKey.generate()
-    session = received.Session("1" * 32, "2" * 32, key, key.public_key())
-    sealed = b"sealed"
-    event = Event(
-        "3" * 32,
-        "release made",
-        {
-            "session": session.session,
-            "public_key_sha256": sha256(session.public_key),
-            "sealed_sha256": sha256(sealed),
-            "signature": b"\0" * 64,
-            "time": 5,
-        },
-        account="4" * 32,
-        deposit=manifest.deposit,
-        custody=line.custody,
-        recovery=session.recovery,
-    )
-    target = received.Target(manifest, b"", b"", {}, Accepting())  # type: ignore[arg-type]
-    found = {
-        "entry": {"parsed": event},
-        "proof": "",
-        "time": 5,
-        "signature": b64url(b"\0" * 64),
-    }
-    with pytest.raises(BadSignature):
-        received.check_entry(target, session, line, found, sealed)
+    def replay(_method: str, path: str, document: dict[str, Any]) -> None:
+        for release in document.get("releases", []):
+            release.update(seen, custody=release["custody"])
+
+    _, answered = _kit_recovery(ready, tmp_path, replay)
+    assert (answered.status, answered.json()["error"]) == (3, "release_not_in_ledger")
 
 
 def test_the_deposit_is_unharmed_by_all_that(ready: Enrolled, tmp_path: Path) -> None:

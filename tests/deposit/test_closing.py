@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from escrow.account.models import Account
 from escrow.db import Database
 from escrow.deposit.closing import CLOSING_SECONDS
 from escrow.deposit.models import Deposit
-from escrow.ledger.append import append
+from escrow.ledger.append import Author, append
 from tests.deposit.test_replacing import events, kinds, state
 from tests.support.mailbox import Mailbox, text_of
 from tests.support.people import Contact, Customer, Deposited, make_deposit
@@ -50,6 +51,36 @@ def tokens(world: World, address: str) -> list[str]:
 def by_token(world: World, link: str, deposit: str | None = None) -> Any:
     named, _, token = link.partition("#")
     return world.http().post(f"/deposits/{deposit or named}/reopen", {"token": token})
+
+
+def test_an_account_closes_and_comes_back_in_the_ledger_by_its_deposits(
+    world: World, customer: Customer, enrolled: tuple[Deposited, Contact]
+) -> None:
+    made, _ = enrolled
+    customer.sign_in()
+    path = f"/accounts/{customer.account}"
+    customer.http.post(f"{path}/close", {"reason": "moved"}).ok()
+    world.run()
+    customer.http.post(f"{path}/reopen").ok()
+    world.run()
+    assert kinds(world, made)[-2:] == ["deposit closing", "deposit reopened"]
+    assert events(world, made.deposit)[-1].data["by"] == "customer"
+
+
+def test_an_account_that_is_said_to_close_takes_no_deposit_with_it(
+    world: World, customer: Customer, enrolled: tuple[Deposited, Contact]
+) -> None:
+    """A web tier that was taken over: an entry for the account and a date in its row, no more."""
+    made, _ = enrolled
+    author = Author("web", world.web_keys.mac_key)
+    with world.database.transaction() as db:
+        row = db.get_one(Account, customer.account)
+        row.state, row.closing_at = "closing", world.clock.now()
+        data = {"until": world.clock.now(), "reason": "moved"}
+        append(db, author, "account closing", data, account=customer.account)
+    world.wait(31 * DAY, LONG)
+    assert state(customer, made) == "complete"
+    assert "deposit destroyed" not in kinds(world, made)
 
 
 @pytest.mark.parametrize("way", ["session", "customers-mail", "contact", "contacts-mail"])

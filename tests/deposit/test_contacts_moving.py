@@ -316,6 +316,19 @@ def test_an_address_that_the_newest_signed_move_does_not_open_is_a_refused_notic
     assert wait_of(customer, recovery) == made.manifest.waiting_seconds + 3 * DAY
 
 
+def test_an_address_changed_in_the_database_is_a_refused_notice(
+    world: World, customer: Customer, enrolled: Enrolled, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The manifest has fixed it, and nobody has moved: the web tier's keys are not enough."""
+    made, contact = enrolled
+    columns(world, contact, address_of(world, contact, "thief@new.test"))
+    with caplog.at_level(logging.CRITICAL):
+        recovery = world.open_recovery(customer, made)
+    assert "ALARM contact's address does not fit" in caplog.text
+    assert told(world, "thief@new.test") == []
+    assert wait_of(customer, recovery) == made.manifest.waiting_seconds + 3 * DAY
+
+
 def test_a_move_counts_only_behind_the_newest_and_later_than_it() -> None:
     key = Ed25519PrivateKey.generate()
     custody, first = "ab" * 16, bytes(32)

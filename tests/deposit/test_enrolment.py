@@ -239,6 +239,21 @@ def test_the_custodian_rejects_a_key_that_is_not_its_own(world: World, customer:
     assert "not our key" in smuggle(world, customer, made)
 
 
+def test_the_custodian_rejects_another_envelope(world: World, customer: Customer) -> None:
+    made, other = (make_deposit(customer.http, [], 0) for _ in range(2))
+    said = smuggle(world, customer, made, envelope=other.body["envelope"])
+    assert "another envelope" in said
+
+
+def test_the_custodian_rejects_a_wait_below_the_providers_least(
+    world: World, customer: Customer
+) -> None:
+    made = make_deposit(customer.http, [], 0, waiting_seconds=86400)
+    settings = replace(world.custodian.settings, minimum_waiting_seconds=86401)
+    world.custodian.settings = settings
+    assert "waiting time too short" in smuggle(world, customer, made)
+
+
 def test_the_custodian_rejects_a_manifest_without_its_owners_signature(
     world: World, customer: Customer
 ) -> None:

@@ -1,17 +1,21 @@
 """A recovery on hold: nothing is released, and starting it again tells everybody and waits anew."""
 
 import pytest
+from sqlalchemy import delete, update
 
 from escrow.custodian import freezing
 from escrow.custodian.shares import Refusal
 from escrow.errors import WrongState
+from escrow.ledger.models import LedgerEvent
 from escrow.recovery import machine
+from escrow.recovery.models import Recovery, RecoverySession, ReleaseRow
 from tests.support.mailbox import text_of
 from tests.support.people import Contact, Customer, Deposited, Session, new_id
 from tests.support.world import World
 
 DAY = 86400
 APPROVAL = bytes(range(32))
+_BEGUN = "recovery begun"
 
 
 @pytest.fixture
@@ -134,3 +138,46 @@ def test_what_the_ledger_does_not_know_is_neither_frozen_nor_started_again(
     recovery = world.open_recovery(customer, made)
     with pytest.raises(Refusal, match="frozen not in"), world.database.transaction() as db:
         freezing.unfreeze(world.custodian, db, recovery, APPROVAL)
+
+
+def put_back(world: World, session: Session) -> None:
+    """Write a session back into the tables as if nobody had put the recovery on hold."""
+    values = {"state": "collecting", "session": session.session, "frozen_at": None}
+    with world.database.transaction() as db:
+        db.execute(update(Recovery).where(Recovery.id == session.recovery).values(**values))
+        db.execute(update(RecoverySession).values(voided_at=None))
+        db.execute(delete(ReleaseRow))
+        db.execute(update(LedgerEvent).where(LedgerEvent.type == _BEGUN).values(acted=False))
+    world.run()
+
+
+def refusal(session: Session) -> str:
+    [line] = session.releases()
+    assert (line["state"], line["sealed"]) == ("refused", None)
+    return str(line["reason"])
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_session_of_before_the_freeze_put_back_into_the_tables_gets_nothing(
+    world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]]
+) -> None:
+    """Frozen; then started again, and nobody told yet; then everybody told, and the wait over."""
+    made, _ = enrolled
+    recovery = world.ready_recovery(customer, made)
+    session = world.begin(customer, made, recovery)
+    freeze(world, recovery)
+    put_back(world, session)
+    assert refusal(session) == "stopped outside the database"
+    with world.database.transaction() as db:
+        db.execute(update(Recovery).values(state="frozen", frozen_at=world.clock.now()))
+    world.mailbox.refuse[customer.address] = "451 later"
+    unfreeze(world, recovery)
+    put_back(world, session)
+    assert refusal(session) == "recovery frozen"
+    with world.database.transaction() as db:
+        db.execute(update(Recovery).values(state="opened", session=None))
+    del world.mailbox.refuse[customer.address]
+    world.wait(made.manifest.waiting_seconds + 2 * DAY)
+    customer.sign_in()
+    put_back(world, session)
+    assert refusal(session) == "recovery begun not in the ledger"

@@ -15,11 +15,11 @@ from sqlalchemy import select
 
 from escrow.db import Database
 from escrow.protocol import call as calls
-from escrow.protocol import invitation, release
+from escrow.protocol import envelope, invitation, release
 from escrow.protocol.encoding import b64url, b64url_decode, sha256
 from escrow.protocol.errors import ProtocolError
 from escrow.recovery.models import ReleaseRow
-from tests.support.mailbox import Mailbox
+from tests.support.mailbox import Mailbox, text_of
 from tests.support.people import Answer, Contact, Customer, Deposited, Session, attest, new_id
 from tests.support.world import World
 
@@ -171,6 +171,52 @@ def answered(contact: Contact, path: str, commitment: bytes) -> Answer:
     return contact.http.post(f"{path}/nonce", said)
 
 
+def test_of_two_releases_to_one_session_the_first_counts(
+    world: World, enrolled: tuple[Deposited, list[Contact]], session: Session
+) -> None:
+    _, [contact, _] = enrolled
+    key = session.key.public_key()
+    first = contact.seal_to(session.recovery, session.session, key)
+    contact.release(session.recovery, session.session, key, first).ok()
+    other = contact.release(session.recovery, session.session, key)
+    assert (other.status, other.code) == (409, "conflict")
+    world.run()
+    served = {line["custody"]: line["sealed"] for line in session.releases()}
+    assert served[contact.custody] == b64url(first)
+
+
+def test_a_contact_of_another_deposit_sees_and_does_nothing(
+    world: World, enrolled: tuple[Deposited, list[Contact]], session: Session
+) -> None:
+    _, [contact, _] = enrolled
+    _, [stranger] = world.enrol(world.customer())
+    path, commitment, _ = committed(session, contact)
+    where = f"/recoveries/{session.recovery}"
+    tried = [
+        stranger.http.get(where),
+        stranger.http.get(session.path),
+        stranger.http.get(path),
+        answered(stranger, path, commitment),
+        stranger.http.post(f"{where}/veto"),
+        stranger.release(session.recovery, session.session, session.key.public_key()),
+    ]
+    assert [answer.status for answer in tried] == [404] * len(tried)
+    assert not released(world, session, stranger)
+    assert contact.http.get(where).ok()["state"] == "collecting"
+
+
+def test_a_mail_link_stops_no_recovery_but_its_own(
+    world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]], session: Session
+) -> None:
+    other, [stranger] = world.enrol(customer)
+    world.open_recovery(customer, other)
+    text = "".join(text_of(mail) for mail in world.mailbox.to(stranger.address))
+    token = text.split("/veto/", 1)[1].split()[0].partition("#")[2]
+    answer = world.http().post(f"/recoveries/{session.recovery}/veto", {"token": token})
+    assert answer.status == 404
+    assert enrolled[1][0].http.get(f"/recoveries/{session.recovery}").ok()["state"] == "collecting"
+
+
 def test_a_key_is_not_revealed_before_the_contact_has_answered(
     enrolled: tuple[Deposited, list[Contact]], session: Session
 ) -> None:
@@ -200,6 +246,21 @@ def test_an_answer_to_another_commitment_ends_there(
     assert session.http.get(path).ok()["nonce"] is None
 
 
+def test_of_two_answers_of_one_contact_the_first_counts(
+    enrolled: tuple[Deposited, list[Contact]], session: Session
+) -> None:
+    """Both are well signed: a second one would be a second guess at the digits."""
+    _, [contact, _] = enrolled
+    path, commitment, random = committed(session, contact)
+    answered(contact, path, commitment).ok()
+    first = session.http.get(path).ok()["nonce"]
+    assert answered(contact, path, commitment).status == 409
+    said = {"public_key": b64url(session.key.public_key()), "random": b64url(random)}
+    session.http.post(f"{path}/reveal", said).ok()
+    assert answered(contact, path, commitment).status == 409
+    assert session.http.get(path).ok()["nonce"] == first
+
+
 def test_an_attestation_of_another_piece_or_deposit_is_refused(
     world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]]
 ) -> None:
@@ -218,6 +279,12 @@ def test_an_invitation_does_not_open_as_that_of_another_piece(
 ) -> None:
     made, [anna, bert] = enrolled
     assert anna.link is not None
-    [first, _] = made.body["contacts"]
-    with pytest.raises(ProtocolError):
-        invitation.open(b64url_decode(first["invitation"]), anna.link, bert.custody)
+    sealed = b64url_decode(made.body["contacts"][0]["invitation"])
+    with pytest.raises(ProtocolError) as caught:
+        invitation.open(sealed, anna.link, bert.custody)
+    assert caught.value.code == "wrong_key"
+    opened = invitation.open(sealed, anna.link, anna.custody)
+    again = envelope.seal_to(opened.data, anna.link.identity(bert.custody))
+    with pytest.raises(ProtocolError) as caught:
+        invitation.open(again, anna.link, bert.custody)
+    assert caught.value.code == "wrong_custody"
