@@ -1,7 +1,7 @@
 """The custodian's loop: lead, make passes, audit when there is nothing to do, send mail beside.
 
-Acts run when something was sequenced and at least once a second; the loop itself looks for events
-as often as `leader.wait_for_work` wakes it.
+Acts run when something was sequenced, again while there is something to do, and at least once a
+second; the loop itself looks for events as often as `leader.wait_for_work` wakes it.
 """
 
 import logging
@@ -36,9 +36,10 @@ def _lead(custodian: "Custodian", leader: Leader, stop: threading.Event) -> None
     mail = threading.Thread(target=_send_mail, args=(custodian, over), name="mail", daemon=True)
     mail.start()
     next_act = 0.0
+    did = False
     try:
         while not stop.is_set() and leader.check():
-            is_acting = time.monotonic() >= next_act
+            is_acting = did or time.monotonic() >= next_act
             did = _try_pass(custodian, stop, is_acting=is_acting)
             if is_acting:
                 next_act = time.monotonic() + IDLE_ACT_SECONDS
