@@ -17,7 +17,7 @@ from escrow.migrations.run import upgrade
 from escrow.protocol.encoding import pae_hash
 from escrow.protocol.invitation import Password
 from escrow.webkeys import WebKeys
-from tests.support import mailbox, postgres
+from tests.support import databases, mailbox, postgres
 from tests.support.browser import PUBLIC_URL, Client
 from tests.support.clocks import FakeClock
 from tests.support.mailbox import Mailbox
@@ -79,17 +79,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    found = Database(database_url)
-    yield found
-    found.close()
+    with databases.opened(database_url) as found:
+        yield found
 
 
 @pytest.fixture
 def sqlite_database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
     """SQLite alone, for what does not depend on the database."""
-    found = Database(_sqlite_copy(sqlite_template, tmp_path))
-    yield found
-    found.close()
+    with databases.opened(_sqlite_copy(sqlite_template, tmp_path)) as found:
+        yield found
 
 
 @pytest.fixture
