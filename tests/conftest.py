@@ -14,10 +14,8 @@ from escrow.context import Web
 from escrow.db import Database
 from escrow.mail.send import Sender
 from escrow.migrations.run import upgrade
-from escrow.protocol.encoding import pae_hash
-from escrow.protocol.invitation import Password
 from escrow.webkeys import WebKeys
-from tests.support import databases, mailbox, postgres
+from tests.support import databases, mailbox, postgres, stretching
 from tests.support.browser import PUBLIC_URL, Client
 from tests.support.clocks import FakeClock
 from tests.support.mailbox import Mailbox
@@ -151,19 +149,13 @@ def customer(client: FlaskClient, clock: FakeClock, smtp: Mailbox) -> Customer:
     return made
 
 
-@pytest.fixture(autouse=True)
-def cheap_invitations(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stretch invitations' passwords less: 0.4 s for each contact, and hundreds of them.
-
-    The real stretching is what tests/protocol, tests/cli and tests/e2e go through.
-    """
-    if request.path.parent.name in {"protocol", "cli", "e2e", "soak"}:
-        return
-
-    def identity(password: Password, custody: str) -> bytes:
-        return pae_hash("tests/cheap", password.fragment, password.digits, custody)
-
-    monkeypatch.setattr(Password, "identity", identity)
+@pytest.fixture(scope="module", autouse=True)
+def cheap_invitations(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Stretch invitations' passwords less, but for a few files."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not stretching.is_real(request.path):
+            stretching.make_cheap(patch)
+        yield
 
 
 @pytest.fixture
