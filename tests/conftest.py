@@ -1,5 +1,6 @@
 """Fixtures for everybody: both databases, a mail server, the whole service in one process."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -28,6 +29,11 @@ def pytest_configure() -> None:
     """Keep temporary files in memory where that is possible: hundreds of databases are synced."""
     if os.access("/dev/shm", os.W_OK):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", "/dev/shm")
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage look no more at what was imported: half a second each time."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -62,10 +68,22 @@ def _sqlite_copy(template: Path, directory: Path) -> str:
     return f"sqlite:///{path}"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+def _databases_of(node: pytest.Item) -> tuple[str, ...]:
+    mark = node.get_closest_marker("databases")
+    return mark.args if mark else ("sqlite", "postgresql")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what uses a database on both, unless a mark `databases` says on which."""
+    names = _databases_of(metafunc.definition)
+    if "database_url" in metafunc.fixturenames and len(names) > 1:
+        metafunc.parametrize("database_url", names, indirect=True)
+
+
+@pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a fresh database with all tables, on SQLite and on PostgreSQL."""
-    if request.param == "sqlite":
+    """The address of a fresh database with all tables."""
+    if getattr(request, "param", _databases_of(request.node)[0]) == "sqlite":
         template: Path = request.getfixturevalue("sqlite_template")
         yield _sqlite_copy(template, tmp_path)
         return

@@ -15,11 +15,6 @@ APPROVAL = bytes(range(32))
 
 
 @pytest.fixture
-def customer(world: World) -> Customer:
-    return world.customer()
-
-
-@pytest.fixture
 def enrolled(world: World, customer: Customer) -> tuple[Deposited, list[Contact]]:
     return world.enrol(customer)
 
