@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
 from escrow import db
@@ -33,6 +33,12 @@ class _Kept:
         named.update(options)
 
 
+def _refuse() -> Any:
+    raise RuntimeError("a thread of an earlier test goes on")
+
+
+# A thread that outlives its test must not find the next one's database.
+_OVER = create_engine("sqlite://", creator=_refuse)
 _make_engine = db._make_engine
 _kept: dict[str, _Kept] = {}
 
@@ -47,6 +53,7 @@ def opened(url: str) -> Iterator[Database]:
             _kept[kind] = _Kept(url, pool_size)
         kept = _kept[kind]
         kept.url, kept.is_used = url, True
+        kept.engine.dispose()
         return kept.engine
 
     kept = _kept.get(url.partition(":")[0])
@@ -61,4 +68,5 @@ def opened(url: str) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+        database.engine = _OVER
         _kept[url.partition(":")[0]].is_used = False
