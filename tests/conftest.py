@@ -1,5 +1,6 @@
 """Fixtures for everybody: both databases, a mail server, the whole service in one process."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,10 +15,8 @@ from escrow.context import Web
 from escrow.db import Database
 from escrow.mail.send import Sender
 from escrow.migrations.run import upgrade
-from escrow.protocol.encoding import pae_hash
-from escrow.protocol.invitation import Password
 from escrow.webkeys import WebKeys
-from tests.support import mailbox, postgres
+from tests.support import databases, mailbox, postgres, stretching
 from tests.support.browser import PUBLIC_URL, Client
 from tests.support.clocks import FakeClock
 from tests.support.mailbox import Mailbox
@@ -30,6 +29,11 @@ def pytest_configure() -> None:
     """Keep temporary files in memory where that is possible: hundreds of databases are synced."""
     if os.access("/dev/shm", os.W_OK):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", "/dev/shm")
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage look no more at what was imported: half a second each time."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -64,10 +68,22 @@ def _sqlite_copy(template: Path, directory: Path) -> str:
     return f"sqlite:///{path}"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+def _databases_of(node: pytest.Item) -> tuple[str, ...]:
+    mark = node.get_closest_marker("databases")
+    return mark.args if mark else ("sqlite", "postgresql")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what uses a database on both, unless a mark `databases` says on which."""
+    names = _databases_of(metafunc.definition)
+    if "database_url" in metafunc.fixturenames and len(names) > 1:
+        metafunc.parametrize("database_url", names, indirect=True)
+
+
+@pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a fresh database with all tables, on SQLite and on PostgreSQL."""
-    if request.param == "sqlite":
+    """The address of a fresh database with all tables."""
+    if getattr(request, "param", _databases_of(request.node)[0]) == "sqlite":
         template: Path = request.getfixturevalue("sqlite_template")
         yield _sqlite_copy(template, tmp_path)
         return
@@ -79,17 +95,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    found = Database(database_url)
-    yield found
-    found.close()
+    with databases.opened(database_url) as found:
+        yield found
 
 
 @pytest.fixture
 def sqlite_database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
     """SQLite alone, for what does not depend on the database."""
-    found = Database(_sqlite_copy(sqlite_template, tmp_path))
-    yield found
-    found.close()
+    with databases.opened(_sqlite_copy(sqlite_template, tmp_path)) as found:
+        yield found
 
 
 @pytest.fixture
@@ -153,19 +167,13 @@ def customer(client: FlaskClient, clock: FakeClock, smtp: Mailbox) -> Customer:
     return made
 
 
-@pytest.fixture(autouse=True)
-def cheap_invitations(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stretch invitations' passwords less: 0.4 s for each contact, and hundreds of them.
-
-    The real stretching is what tests/protocol, tests/cli and tests/e2e go through.
-    """
-    if request.path.parent.name in {"protocol", "cli", "e2e", "soak"}:
-        return
-
-    def identity(password: Password, custody: str) -> bytes:
-        return pae_hash("tests/cheap", password.fragment, password.digits, custody)
-
-    monkeypatch.setattr(Password, "identity", identity)
+@pytest.fixture(scope="module", autouse=True)
+def cheap_invitations(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Stretch invitations' passwords less, but for a few files."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not stretching.is_real(request.path):
+            stretching.make_cheap(patch)
+        yield
 
 
 @pytest.fixture

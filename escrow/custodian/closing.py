@@ -5,7 +5,7 @@ needs none). It is paused while a recovery is open. One that a replacement has b
 carried out only while something stands in the old one's place.
 """
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from escrow.custodian.entries import Entries, Entry
@@ -19,6 +19,12 @@ from escrow.recovery.models import Recovery
 from escrow.webkeys import ForgedRow
 
 BATCH = 100
+_OPEN_RECOVERY = select(Recovery.deposit).where(Recovery.ended_at.is_(None))
+DUE = select(Deposit.id).where(
+    Deposit.state == "closing",
+    Deposit.closing_at <= bindparam("now"),
+    Deposit.id.not_in(_OPEN_RECOVERY),
+)
 _ENDINGS = {"recovery vetoed", "recovery expired", "recovery completed"}
 
 
@@ -53,18 +59,8 @@ def destroy(custodian: Custodian) -> int:
             return False
         return _finish(custodian, db, row)
 
-    open_recovery = select(Recovery.deposit).where(Recovery.ended_at.is_(None))
-    due = (
-        select(Deposit.id)
-        .where(
-            Deposit.state == "closing",
-            Deposit.closing_at <= now,
-            Deposit.id.not_in(open_recovery),
-        )
-        .limit(BATCH + len(custodian.put_off))
-    )
     with custodian.database.reading() as db:
-        found = list(db.scalars(due))
+        found = list(db.scalars(DUE.limit(BATCH + len(custodian.put_off)), {"now": now}))
     return custodian.each("destroy", found, do)
 
 

@@ -20,13 +20,13 @@ from escrow.protocol import release as releases
 from escrow.protocol.errors import BadSignature
 
 BATCH = 100
+DUE = select(Deposit.id).where(Deposit.drill.is_not(None))
 
 
 def act(custodian: Custodian) -> int:
     """Prove the provider's piece of every deposit whose drill asks for it."""
-    query = select(Deposit.id).where(Deposit.drill.is_not(None))
     with custodian.database.reading() as db:
-        found = list(db.scalars(query.limit(BATCH + len(custodian.put_off))))
+        found = list(db.scalars(DUE.limit(BATCH + len(custodian.put_off))))
 
     def do(db: Session, deposit: str) -> bool:
         row = db.get(Deposit, deposit, with_for_update=True)

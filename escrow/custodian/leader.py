@@ -104,9 +104,19 @@ class Leader:
         except Exception:  # what it raises is the driver's; `check` finds out
             stop.wait(POLL_SECONDS)
 
+    @staticmethod
+    def _unlock(connection: Connection) -> None:
+        """Say so: PostgreSQL notices only after a while that a connection is gone."""
+        if not connection.invalidated:
+            try:
+                connection.execute(text("SELECT pg_advisory_unlock_all()"))
+            except DBAPIError:
+                _log.warning("the connection that held the leader's lock is gone")
+
     def give_up(self) -> None:
         """Release both locks."""
         if self._connection is not None:
+            self._unlock(self._connection)
             self._connection.invalidate()
             self._connection.close()
             self._connection = None

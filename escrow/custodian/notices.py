@@ -41,6 +41,9 @@ MESSAGES = {
 }
 
 
+DUE = select(Recovery.id).where(
+    Recovery.state == "opened", Recovery.notices_written_at.is_not(None)
+)
 # A contact's veto counts once: whom it is spent for is told, and gets no button.
 INFORMED = "recovery_opened_contact_informed"
 
@@ -124,10 +127,7 @@ def _note_refused(
 def count(custodian: Custodian) -> int:
     """Say `noticed` for recoveries all of whose notices are accepted or finally refused."""
     with custodian.database.reading() as db:
-        query = select(Recovery.id).where(
-            Recovery.state == "opened", Recovery.notices_written_at.is_not(None)
-        )
-        waiting = db.scalars(query).all()
+        waiting = db.scalars(DUE).all()
 
     def do(db: Session, recovery: str) -> bool:
         return _count_one(custodian, db, recovery)

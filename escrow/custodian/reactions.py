@@ -87,6 +87,11 @@ def _and_keep_old(first: Reaction | None) -> Reaction:
     return react
 
 
+DUE = (
+    select(LedgerEvent.position)
+    .where(LedgerEvent.acted == false(), LedgerEvent.index.is_not(None))
+    .order_by(LedgerEvent.index)
+)
 # What makes a replacement worth less brings back what it was to replace.
 REACTIONS |= {kind: _and_keep_old(REACTIONS.get(kind)) for kind in replacing.WEAKENS}
 
@@ -100,13 +105,7 @@ def act(custodian: Custodian) -> int:
     now = custodian.clock.now()
     later = [position for position, at in custodian.postponed.items() if at > now]
     with custodian.database.reading() as db:
-        query = (
-            select(LedgerEvent.position)
-            .where(LedgerEvent.acted == false(), LedgerEvent.index.is_not(None))
-            .where(LedgerEvent.position.not_in(later))
-            .order_by(LedgerEvent.index)
-            .limit(BATCH)
-        )
+        query = DUE.where(LedgerEvent.position.not_in(later)).limit(BATCH)
         positions = db.scalars(query).all()
     done = 0
     for position in positions:

@@ -10,7 +10,7 @@ The column only says when to look: what is done is decided from sequenced entrie
 key names what it is for, so a crash or a changed column sends none twice.
 """
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from escrow.custodian.entries import Entries, Entry
@@ -24,6 +24,7 @@ BATCH = 50
 INVITATION_REMINDERS_SECONDS = (2 * 86400, 5 * 86400, 10 * 86400)
 SPREAD_SECONDS = 14 * 86400
 _LATER_SECONDS = 86400
+DUE = select(CustodyRow.id).where(CustodyRow.due_at <= bindparam("now")).order_by(CustodyRow.due_at)
 _ENDS = ("custody held", "custody declined", "custody lost", "custody withdrawn")
 
 
@@ -31,8 +32,8 @@ def act(custodian: Custodian) -> int:
     """Do what is due for at most 50 custodies; returns for how many something was done."""
     now = custodian.clock.now()
     with custodian.database.reading() as db:
-        query = select(CustodyRow.id).where(CustodyRow.due_at <= now).order_by(CustodyRow.due_at)
-        found = list(db.scalars(query.limit(BATCH + len(custodian.put_off))))
+        query = DUE.limit(BATCH + len(custodian.put_off))
+        found = list(db.scalars(query, {"now": now}))
 
     def do(db: Session, custody: str) -> bool:
         return _look(custodian, db, custody, now)

@@ -43,6 +43,7 @@ WEAKENS = frozenset(
         "custody withdrawn",
     }
 )
+DUE = select(Deposit.id).where(Deposit.replaced_signature.is_not(None))
 _CUSTODY_STATES = {f"custody {s}" for s in ("held", "rejected", "declined", "lost", "withdrawn")}
 
 
@@ -70,13 +71,8 @@ def take_over(custodian: Custodian, db: Session, entry: Entry) -> None:
 
 def act(custodian: Custodian) -> int:
     """Take up owners' signatures: those that came later, or had to wait for a recovery's end."""
-    query = (
-        select(Deposit.id)
-        .where(Deposit.replaced_signature.is_not(None))
-        .limit(BATCH + len(custodian.put_off))
-    )
     with custodian.database.reading() as db:
-        found = list(db.scalars(query))
+        found = list(db.scalars(DUE.limit(BATCH + len(custodian.put_off))))
 
     def do(db: Session, deposit: str) -> bool:
         row = db.get(Deposit, deposit, with_for_update=True)

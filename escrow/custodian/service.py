@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from escrow.clock import Clock
 from escrow.config import Settings
-from escrow.custodian.acts import all_acts
+from escrow.custodian.acts import all_acts, due
 from escrow.custodian.announce import announce_keys
 from escrow.custodian.entries import Entries, LedgerDamaged, LedgerStopped
 from escrow.custodian.keys import CustodianKeys
@@ -179,7 +179,7 @@ class Custodian:
         return True
 
     def _act(self) -> bool:
-        done = [self.guarded(act) for act in self.acts]
+        done = [self.guarded(act) for act in due(self, self.acts)]
         return any(done)
 
     def audit(self) -> None:

@@ -1,13 +1,13 @@
-"""What happens because time has passed: ready, expired, paused, destroyed, verified anew."""
+"""What happens because time has passed: ready, expired, paused, closed, verified anew."""
 
 from collections.abc import Callable
+from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import BigInteger, Select, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from escrow.account.models import Account
 from escrow.custodian import deposits
-from escrow.custodian.closing import destroy
 from escrow.custodian.entries import Entries
 from escrow.custodian.letters import tell_customer
 from escrow.custodian.service import Custodian
@@ -20,23 +20,51 @@ from escrow.recovery.flow import end, swap_state, times_of
 from escrow.recovery.models import Recovery, RecoverySession, ReleaseRow
 
 BATCH = 100
-
-
-def act(custodian: Custodian) -> int:
-    """Do everything that is due; returns how much was done."""
-    steps = (make_ready, expire, drop_drafts, wipe_sessions, pause, destroy, close_accounts, verify)
-    return sum(custodian.guarded(step) for step in steps)
+_NOW = bindparam("now", type_=BigInteger)
+READY_DUE = select(Recovery.id).where(
+    Recovery.state == "waiting",
+    Recovery.noticed_at.is_not(None),
+    Recovery.noticed_at + Recovery.wait_seconds <= _NOW,
+)
+_OPENED_AT = func.coalesce(Recovery.unfrozen_at, Recovery.opened_at)
+EXPIRED_DUE = select(Recovery.id).where(
+    or_(
+        (Recovery.state == "opened") & (_OPENED_AT <= _NOW - machine.OPENED_EXPIRES_SECONDS),
+        (Recovery.state == "frozen")
+        & (Recovery.frozen_at <= _NOW - machine.FROZEN_EXPIRES_SECONDS),
+        Recovery.state.in_(("ready", "collecting"))
+        & (Recovery.ready_at <= _NOW - machine.READY_EXPIRES_SECONDS),
+    )
+)
+_OVER = select(RecoverySession.id).where(
+    RecoverySession.id == ReleaseRow.session,
+    or_(RecoverySession.expires_at <= _NOW, RecoverySession.voided_at.is_not(None)),
+)
+SEALED_DUE = select(ReleaseRow.session).where(ReleaseRow.sealed.is_not(None), _OVER.exists())
+PAUSED_DUE = select(CustodyRow.id).where(
+    CustodyRow.role == "contact",
+    CustodyRow.state == "invited",
+    CustodyRow.paused.is_(False),
+    CustodyRow.invited_until <= _NOW,
+)
+_BUSY = select(Deposit.id).where(Deposit.account == Account.id, Deposit.state != "closed")
+CLOSED_DUE = select(Account.id).where(
+    Account.state == "closing", Account.closing_at <= _NOW, ~_BUSY.exists()
+)
+# No other condition: it is null where nothing is held, and so its index serves.
+VERIFIED_DUE = (
+    select(CustodyRow.id)
+    .where(CustodyRow.verified_at <= _NOW - deposits.VERIFY_SECONDS)
+    .order_by(CustodyRow.verified_at)
+)
 
 
 def _each(
-    custodian: Custodian,
-    act: str,
-    query: Callable[[], object],
-    do: Callable[[Session, str], bool],
+    custodian: Custodian, act: str, due: Select[Any], do: Callable[[Session, str], bool]
 ) -> int:
-    """Run `do` for every identifier that the query finds."""
+    """Run `do` for every identifier that is due."""
     with custodian.database.reading() as db:
-        found = list(db.scalars(query()))  # type: ignore[call-overload]
+        found = list(db.scalars(due, {"now": custodian.clock.now()}))
     return custodian.each(act, found, do)
 
 
@@ -57,14 +85,7 @@ def make_ready(custodian: Custodian) -> int:
         _say(custodian, db, row, "ready")
         return True
 
-    def due() -> object:
-        return select(Recovery.id).where(
-            Recovery.state == "waiting",
-            Recovery.noticed_at.is_not(None),
-            Recovery.noticed_at + Recovery.wait_seconds <= now,
-        )
-
-    return _each(custodian, "make_ready", due, do)
+    return _each(custodian, "make_ready", READY_DUE, do)
 
 
 def expire(custodian: Custodian) -> int:
@@ -82,19 +103,7 @@ def expire(custodian: Custodian) -> int:
         _say(custodian, db, row, "expired")
         return True
 
-    def due() -> object:
-        opened_at = func.coalesce(Recovery.unfrozen_at, Recovery.opened_at)
-        return select(Recovery.id).where(
-            or_(
-                (Recovery.state == "opened") & (opened_at <= now - machine.OPENED_EXPIRES_SECONDS),
-                (Recovery.state == "frozen")
-                & (Recovery.frozen_at <= now - machine.FROZEN_EXPIRES_SECONDS),
-                Recovery.state.in_(("ready", "collecting"))
-                & (Recovery.ready_at <= now - machine.READY_EXPIRES_SECONDS),
-            )
-        )
-
-    return _each(custodian, "expire", due, do)
+    return _each(custodian, "expire", EXPIRED_DUE, do)
 
 
 def drop_drafts(custodian: Custodian) -> int:
@@ -118,13 +127,9 @@ def wipe_sessions(custodian: Custodian) -> int:
     """Delete the sealed bytes of sessions that are void or over an hour old."""
     now = custodian.clock.now()
     with custodian.database.transaction() as db:
-        over = select(RecoverySession.id).where(
-            RecoverySession.id == ReleaseRow.session,
-            or_(RecoverySession.expires_at <= now, RecoverySession.voided_at.is_not(None)),
-        )
         statement = (
             update(ReleaseRow)
-            .where(ReleaseRow.sealed.is_not(None), over.exists())
+            .where(ReleaseRow.sealed.is_not(None), _OVER.params(now=now).exists())
             .values(sealed=None)
         )
         return changed(db, statement)
@@ -149,25 +154,16 @@ def pause(custodian: Custodian) -> int:
         )
         return True
 
-    def due() -> object:
-        return select(CustodyRow.id).where(
-            CustodyRow.role == "contact",
-            CustodyRow.state == "invited",
-            CustodyRow.paused.is_(False),
-            CustodyRow.invited_until <= now,
-        )
-
-    return _each(custodian, "pause", due, do)
+    return _each(custodian, "pause", PAUSED_DUE, do)
 
 
 def close_accounts(custodian: Custodian) -> int:
     """Close the accounts whose time is over and whose deposits are all destroyed."""
     now = custodian.clock.now()
     with custodian.database.transaction() as db:
-        busy = select(Deposit.id).where(Deposit.account == Account.id, Deposit.state != "closed")
         statement = (
             update(Account)
-            .where(Account.state == "closing", Account.closing_at <= now, ~busy.exists())
+            .where(Account.state == "closing", Account.closing_at <= now, ~_BUSY.exists())
             .values(state="closed")
         )
         return changed(db, statement)
@@ -199,13 +195,5 @@ def verify(custodian: Custodian) -> int:
             deposits.attest(custodian, db, row, share)
         return True
 
-    def due() -> object:
-        return (
-            # No other condition: it is null where nothing is held, and so its index serves.
-            select(CustodyRow.id)
-            .where(CustodyRow.verified_at <= now - deposits.VERIFY_SECONDS)
-            .order_by(CustodyRow.verified_at)
-            .limit(BATCH + len(custodian.put_off))
-        )
-
+    due = VERIFIED_DUE.limit(BATCH + len(custodian.put_off))
     return _each(custodian, "verify", due, do)

@@ -11,12 +11,12 @@ import logging
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from escrow.clock import Clock
 from escrow.config import Settings
-from escrow.db import Database
+from escrow.db import Database, wake_custodian
 from escrow.i18n import supported_locale
 from escrow.mail import letter, outbox
 from escrow.mail.compose import Sent, compose
@@ -31,6 +31,8 @@ VOID_SECONDS = 3600
 KEPT_SECONDS = 30 * 86400
 REPEATED = frozenset({"check_reminder"})  # come again and again: their header says where to stop
 RETRY_SECONDS = (60, 120, 300, 600, 1800, 3600, 2 * 3600, 4 * 3600, 6 * 3600)
+_DUE = select(Outbox).where(Outbox.state == "queued", Outbox.next_at <= bindparam("now"))
+_IS_ANY_DUE = select(_DUE.exists())
 _log = logging.getLogger(__name__)
 
 
@@ -96,16 +98,13 @@ class Sender:
     def _claim(self) -> list[_Due]:
         """Take what is due; nobody else takes it until the claim is over."""
         now = self.clock.now()
+        with self.database.reading() as db:  # mostly there is nothing: that takes no writer's turn
+            if not db.scalar(_IS_ANY_DUE, {"now": now}):
+                return []
         with self.database.transaction() as db:
-            query = (
-                select(Outbox)
-                .where(Outbox.state == "queued", Outbox.next_at <= now)
-                .order_by(Outbox.next_at, Outbox.id)
-                .limit(BATCH)
-                .with_for_update(skip_locked=True)
-            )
+            query = _DUE.order_by(Outbox.next_at, Outbox.id).limit(BATCH)
             claimed = []
-            for row in db.scalars(query).all():
+            for row in db.scalars(query.with_for_update(skip_locked=True), {"now": now}).all():
                 row.attempts += 1
                 row.next_at = now + CLAIM_SECONDS
                 due = self._open(row)
@@ -148,6 +147,7 @@ class Sender:
                 row.answer = answer.code
             else:
                 settle(row, answer, now)
+                wake_custodian(db)  # the wait of a recovery may begin with it
         _log.info(
             "mail",
             extra={

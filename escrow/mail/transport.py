@@ -76,15 +76,13 @@ class Smtp:
 
     def _connect(self) -> smtplib.SMTP:
         settings = self.settings
-        context = ssl.create_default_context()
+        where, patience = (settings.smtp_host, settings.smtp_port), TIMEOUT_SECONDS
         if settings.smtp_security == "tls":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(
-                settings.smtp_host, settings.smtp_port, timeout=TIMEOUT_SECONDS, context=context
-            )
+            server: smtplib.SMTP = smtplib.SMTP_SSL(*where, timeout=patience, context=_trusting())
         else:
-            server = smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=TIMEOUT_SECONDS)
+            server = smtplib.SMTP(*where, timeout=patience)
             if settings.smtp_security == "starttls":
-                server.starttls(context=context)
+                server.starttls(context=_trusting())
         if settings.smtp_user:
             server.login(settings.smtp_user, settings.smtp_password)
         return server
@@ -102,6 +100,11 @@ class Smtp:
             except (OSError, smtplib.SMTPException):
                 self._server.close()
             self._server = None
+
+
+def _trusting() -> ssl.SSLContext:
+    """Trust what this machine trusts. Made only where TLS is spoken: it reads all certificates."""
+    return ssl.create_default_context()
 
 
 class Folder:

@@ -8,7 +8,7 @@ compare the number on the telephone.
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from escrow.context import Web
@@ -118,9 +118,12 @@ def withdraw(db: Session, draft: RecoveryDraft) -> None:
     db.execute(delete(RecoveryProof).where(RecoveryProof.recovery == draft.id))
 
 
+EXPIRED = select(RecoveryDraft).where(RecoveryDraft.expires_at <= bindparam("now"))
+
+
 def drop_expired(db: Session, now: int) -> int:
     """Drop the drafts whose week is over; returns how many."""
-    rows = db.scalars(select(RecoveryDraft).where(RecoveryDraft.expires_at <= now).limit(100)).all()
+    rows = db.scalars(EXPIRED.limit(100), {"now": now}).all()
     for row in rows:
         withdraw(db, row)
     return len(rows)

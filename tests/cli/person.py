@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support import stretching
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 Answer = tuple[str, str | Callable[[], str]]
 
@@ -53,6 +55,7 @@ class Person:
             "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'cli'}",
             "LC_ALL": f"{self.language}_XX.UTF-8",
             "PYTHONUTF8": "1",
+            **stretching.environment(),
             **extra,
         }
         if self.host:

@@ -16,7 +16,9 @@ if terminal := os.environ.pop("TEST_TTY", None):
 from escrow_cli.context import Surroundings
 from escrow_cli.main import report, run
 from tests.cli.clock import FileClock
+from tests.support import stretching
 
 if __name__ == "__main__":
+    stretching.obey()
     sys.excepthook = report
     sys.exit(run(sys.argv[2:], Surroundings(FileClock(Path(sys.argv[1])))))

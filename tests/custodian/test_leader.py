@@ -170,10 +170,12 @@ def test_a_waiting_custodian_is_woken(rig: Rig) -> None:
     """On PostgreSQL by the transaction that inserts; on SQLite it looks ten times a second."""
     with Leader(rig.database, rig.outside.directory) as leader:
         assert leader.try_to_lead()
-        threading.Timer(0.1, rig.say).start()
+        said = threading.Timer(0.1, rig.say)
+        said.start()
         start = time.monotonic()
         leader.wait_for_work(threading.Event())
         assert time.monotonic() - start < 0.9
+        said.join()
 
 
 def test_it_ends_when_it_is_told(rig: Rig) -> None:

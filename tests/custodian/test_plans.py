@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import event, text
 
+from escrow.custodian.acts import due
 from escrow.db import Database
 from tests.support.world import World
 
@@ -42,6 +43,7 @@ def test_the_acts_of_a_pass_search_by_index(world: World) -> None:
 
     engine = world.database.engine
     event.listen(engine, "before_cursor_execute", note)
+    due(world.custodian, world.custodian.acts)
     for act in world.custodian.acts:
         act(world.custodian)
     event.remove(engine, "before_cursor_execute", note)
@@ -60,3 +62,16 @@ def test_the_acts_of_a_pass_search_by_index(world: World) -> None:
     if world.database.is_sqlite:  # elsewhere the planner rightly scans a table of a few rows
         whole = [f"SCAN {table}\n" for table in ("custody", "deposit", "outbox", "account")]
         assert [s for s, p in plans.items() if any(line in f"{p}\n" for line in whole)] == []
+
+
+def test_a_pass_that_finds_nothing_asks_for_it_all_at_once(world: World) -> None:
+    world.enrol(world.customer())
+    said: list[str] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        said.append(statement)
+
+    event.listen(world.database.engine, "before_cursor_execute", note)
+    world.custodian.run_pass()
+    event.remove(world.database.engine, "before_cursor_execute", note)
+    assert len([one for one in said if one != "BEGIN"]) == 3  # events, what is due, approvals

@@ -3,14 +3,12 @@
 The attacker runs the web tier with its keys, so what it checks counts for nothing here.
 """
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from escrow.custodian import notices
-from escrow.db import Database
 from escrow.mail.models import Outbox
 from escrow.protocol.encoding import b64url, b64url_decode
 from escrow.recovery import calls, opening
@@ -18,9 +16,10 @@ from escrow.recovery import proofs as web_proofs
 from escrow.recovery.models import RecoveryProof
 from tests.custodian.test_release_checks import refused
 from tests.recovery import proving
-from tests.support.mailbox import Mailbox
 from tests.support.people import Contact, Customer, Deposited, Session, new_id
 from tests.support.world import World
+
+pytestmark = pytest.mark.databases("sqlite")
 
 DAY = 86400
 UNPROVEN = {
@@ -29,11 +28,6 @@ UNPROVEN = {
     "totp+kit": "no contact's veto",
     "totp+contacts": "no contact's veto",
 }
-
-
-@pytest.fixture
-def world(sqlite_database: Database, tmp_path: Path, mail_server: Mailbox) -> World:
-    return World.make(sqlite_database, tmp_path, mail_server)
 
 
 @pytest.fixture

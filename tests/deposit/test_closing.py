@@ -1,32 +1,22 @@
 """Closing and undoing it: by the customer, by a contact once, never a second too early."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from escrow.account.models import Account
-from escrow.db import Database
 from escrow.deposit.closing import CLOSING_SECONDS
 from escrow.deposit.models import Deposit
 from escrow.ledger.append import Author, append
 from tests.deposit.test_replacing import events, kinds, state
-from tests.support.mailbox import Mailbox, text_of
+from tests.support.mailbox import text_of
 from tests.support.people import Contact, Customer, Deposited, make_deposit
 from tests.support.world import World
 
+pytestmark = pytest.mark.databases("sqlite")
+
 DAY = 86400
 LONG = 30 * 3600  # at once, where nothing is to happen meanwhile
-
-
-@pytest.fixture
-def world(sqlite_database: Database, tmp_path: Path, mail_server: Mailbox) -> World:
-    return World.make(sqlite_database, tmp_path, mail_server)
-
-
-@pytest.fixture
-def customer(world: World) -> Customer:
-    return world.customer()
 
 
 @pytest.fixture

@@ -2,14 +2,12 @@
 
 import logging
 import secrets
-from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 
-from escrow.db import Database
 from escrow.deposit import custodies
 from escrow.deposit.models import CustodyRow
 from escrow.ledger.append import Author, append
@@ -19,23 +17,15 @@ from escrow.protocol.encoding import sha256
 from escrow.protocol.keys import public_bytes
 from escrow.protocol.ledger import Event
 from escrow.protocol.move import Move, Moved, newest, path
-from tests.support.mailbox import Mailbox, text_of
+from tests.support.mailbox import text_of
 from tests.support.people import Answer, Contact, Customer, Deposited
 from tests.support.world import World
+
+pytestmark = pytest.mark.databases("sqlite")
 
 DAY = 86400
 Enrolled = tuple[Deposited, Contact]
 _FIELDS = ("name", "address", "nonce", "address_hash")
-
-
-@pytest.fixture
-def world(sqlite_database: Database, tmp_path: Path, mail_server: Mailbox) -> World:
-    return World.make(sqlite_database, tmp_path, mail_server)
-
-
-@pytest.fixture
-def customer(world: World) -> Customer:
-    return world.customer()
 
 
 @pytest.fixture

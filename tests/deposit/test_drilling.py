@@ -1,32 +1,21 @@
 """The service's part of a drill: the provider proves anew, contacts are asked, once a drill."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from escrow.db import Database
 from escrow.deposit import replacing
 from escrow.deposit.models import Deposit
 from escrow.ledger.append import append
 from escrow.protocol import slip39
 from escrow.recovery import opening as recoveries
 from tests.deposit.test_replacing import events, kinds
-from tests.support.mailbox import Mailbox
 from tests.support.people import Contact, Customer, Deposited, Session, new_id
 from tests.support.world import World
 
+pytestmark = pytest.mark.databases("sqlite")
+
 DAY = 86400
-
-
-@pytest.fixture
-def world(sqlite_database: Database, tmp_path: Path, mail_server: Mailbox) -> World:
-    return World.make(sqlite_database, tmp_path, mail_server)
-
-
-@pytest.fixture
-def customer(world: World) -> Customer:
-    return world.customer()
 
 
 @pytest.fixture
@@ -66,11 +55,10 @@ def asked(world: World, contact: Contact) -> int:
     return len([m for m in world.mailbox.to(contact.address) if "A drill" in m["Subject"]])
 
 
+@pytest.mark.databases("sqlite", "postgresql")
 def test_after_a_drill_the_provider_proves_anew_and_contacts_are_asked_once(
-    database: Database, tmp_path: Path, mail_server: Mailbox
+    world: World, customer: Customer
 ) -> None:
-    world = World.make(database, tmp_path, mail_server)
-    customer = world.customer()
     made, [contact] = world.enrol(customer)
     dummy = completed(world, customer)
     before = proofs(world, made)

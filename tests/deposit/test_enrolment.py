@@ -23,11 +23,6 @@ from tests.support.world import World
 DAY = 86400
 
 
-@pytest.fixture
-def customer(world: World) -> Customer:
-    return world.customer()
-
-
 def put(customer: Customer, made: Deposited, **changes: Any) -> Any:
     return customer.http.put(f"/deposits/{made.deposit}", {**made.body, **changes})
 

@@ -14,11 +14,6 @@ from tests.support.world import World
 
 
 @pytest.fixture
-def customer(world: World) -> Customer:
-    return world.customer()
-
-
-@pytest.fixture
 def enrolled(world: World, customer: Customer) -> tuple[Deposited, Contact]:
     made, [contact] = world.enrol(customer)
     return made, contact

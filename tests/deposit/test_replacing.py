@@ -1,41 +1,25 @@
 """Replacement: the old deposit stays until, by the ledger, a new one stands in its place."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from escrow.custodian.outside import Outside
-from escrow.db import Database
 from escrow.deposit.closing import CLOSING_SECONDS
 from escrow.deposit.models import Blob, CustodyRow, Deposit
 from escrow.protocol import keys, release
 from escrow.protocol.encoding import b64url
 from escrow.protocol.ledger import Event
-from tests.support.mailbox import Mailbox, text_of
+from tests.support.mailbox import text_of
 from tests.support.people import Contact, Customer, Deposited, attest, make_deposit, new_id
 from tests.support.world import World
+
+pytestmark = pytest.mark.databases("sqlite")
 
 DAY = 86400
 LONG = 30 * 3600  # at once, where nothing is to happen meanwhile
 Replacing = tuple[Deposited, list[Contact]]
-
-
-@pytest.fixture
-def world(sqlite_database: Database, tmp_path: Path, mail_server: Mailbox) -> World:
-    return World.make(sqlite_database, tmp_path, mail_server)
-
-
-@pytest.fixture
-def both(database: Database, tmp_path: Path, mail_server: Mailbox) -> World:
-    """For what locks rows: on SQLite and on PostgreSQL."""
-    return World.make(database, tmp_path, mail_server)
-
-
-@pytest.fixture
-def customer(world: World) -> Customer:
-    return world.customer()
 
 
 def state(customer: Customer, made: Deposited) -> str:
@@ -101,8 +85,10 @@ def test_the_old_deposit_stays_recoverable_until_the_new_one_is_complete(
     assert state(customer, old) == "closed"
 
 
-def test_with_the_old_keys_signature_the_old_share_is_destroyed_at_once(both: World) -> None:
-    world, customer = both, both.customer()
+@pytest.mark.databases("sqlite", "postgresql")
+def test_with_the_old_keys_signature_the_old_share_is_destroyed_at_once(
+    world: World, customer: Customer
+) -> None:
     old, [anna] = world.enrol(customer)
     new, contacts = put_replacement(world, customer, old)
     sign(customer, old, new).ok()

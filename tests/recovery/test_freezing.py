@@ -19,11 +19,6 @@ _BEGUN = "recovery begun"
 
 
 @pytest.fixture
-def customer(world: World) -> Customer:
-    return world.customer()
-
-
-@pytest.fixture
 def enrolled(world: World, customer: Customer) -> tuple[Deposited, list[Contact]]:
     return world.enrol(customer)
 

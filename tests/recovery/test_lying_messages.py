@@ -7,31 +7,21 @@ piece's, too early, a second time. Nothing is stored and nothing is released.
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from escrow.db import Database
 from escrow.protocol import call as calls
 from escrow.protocol import envelope, invitation, release
 from escrow.protocol.encoding import b64url, b64url_decode, sha256
 from escrow.protocol.errors import ProtocolError
 from escrow.recovery.models import ReleaseRow
-from tests.support.mailbox import Mailbox, text_of
+from tests.support.mailbox import text_of
 from tests.support.people import Answer, Contact, Customer, Deposited, Session, attest, new_id
 from tests.support.world import World
 
-
-@pytest.fixture
-def world(sqlite_database: Database, tmp_path: Path, mail_server: Mailbox) -> World:
-    return World.make(sqlite_database, tmp_path, mail_server)
-
-
-@pytest.fixture
-def customer(world: World) -> Customer:
-    return world.customer()
+pytestmark = pytest.mark.databases("sqlite")
 
 
 @pytest.fixture

@@ -1,32 +1,20 @@
 """After a recovery who completed it sets a new authenticator, and nobody else does."""
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import select
 
 from escrow.account import totp
 from escrow.account.models import Totp
-from escrow.db import Database
 from escrow.ledger.models import LedgerEvent
 from escrow.protocol.ledger import Event
 from escrow.recovery import flow
 from tests.recovery import proving
-from tests.support.mailbox import Mailbox
 from tests.support.people import Contact, Customer, Deposited
 from tests.support.world import World
 
+pytestmark = pytest.mark.databases("sqlite")
+
 DAY = 86400
-
-
-@pytest.fixture
-def world(sqlite_database: Database, tmp_path: Path, mail_server: Mailbox) -> World:
-    return World.make(sqlite_database, tmp_path, mail_server)
-
-
-@pytest.fixture
-def customer(world: World) -> Customer:
-    return world.customer()
 
 
 @pytest.fixture

@@ -24,11 +24,6 @@ NO = {409, 410, 429, 503}
 
 
 @pytest.fixture
-def customer(world: World) -> Customer:
-    return world.customer()
-
-
-@pytest.fixture
 def enrolled(world: World, customer: Customer) -> tuple[Deposited, Contact]:
     made, [contact] = world.enrol(customer)
     return made, contact

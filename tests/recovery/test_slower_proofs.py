@@ -1,33 +1,23 @@
 """The authenticator is lost: kit or contacts prove who asks, and everybody waits longer."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from escrow.db import Database
 from escrow.protocol import envelope, slip39
 from escrow.protocol.encoding import b64url, b64url_decode
 from escrow.recovery import drafts, machine, proofs
 from escrow.recovery.models import RecoveryDraft
 from tests.recovery import proving
-from tests.support.mailbox import Mailbox, text_of
+from tests.support.mailbox import text_of
 from tests.support.people import Contact, Customer, Deposited, Session, new_id
 from tests.support.world import World
+
+pytestmark = pytest.mark.databases("sqlite")
 
 DAY = 86400
 KINDS = ["kit", "contacts", "totp+kit", "totp+contacts"]
 WAITS = {"kit": 9 * DAY, "contacts": 30 * DAY, "totp+kit": 14 * DAY, "totp+contacts": 14 * DAY}
-
-
-@pytest.fixture
-def world(sqlite_database: Database, tmp_path: Path, mail_server: Mailbox) -> World:
-    return World.make(sqlite_database, tmp_path, mail_server)
-
-
-@pytest.fixture
-def customer(world: World) -> Customer:
-    return world.customer()
 
 
 @pytest.fixture
@@ -79,11 +69,8 @@ def test_every_slower_proof_waits_its_time_to_the_second_and_brings_the_secret_b
         assert recovered(session, made.payloads[0].words) == made.secret
 
 
-def test_contacts_and_kit_prove_on_both_databases(
-    database: Database, tmp_path: Path, mail_server: Mailbox
-) -> None:
-    world = World.make(database, tmp_path, mail_server)
-    customer = world.customer()
+@pytest.mark.databases("sqlite", "postgresql")
+def test_contacts_and_kit_prove_on_both_databases(world: World, customer: Customer) -> None:
     made, contacts = world.enrol(customer, 2, 2)
     for kind in ("contacts", "kit"):
         recovery = proving.open_with(world, customer, made, contacts, kind)

@@ -21,11 +21,6 @@ def recovered(session: Session, released: list[dict[str, object]], *kit: str) ->
 
 
 @pytest.fixture
-def customer(world: World) -> Customer:
-    return world.customer()
-
-
-@pytest.fixture
 def enrolled(world: World, customer: Customer) -> tuple[Deposited, list[Contact]]:
     return world.enrol(customer)
 
