@@ -21,6 +21,7 @@ from escrow.deposit import closing_api
 from escrow.ledger import api as ledger
 from escrow.mail import demo
 from escrow.recovery import api as recovery
+from escrow.recovery import collecting_api
 from escrow.strict import MAX_BODY_LENGTH_BYTES, StrictRequest, refuse_unknown_query
 from escrow.webkeys import WebKeys
 
@@ -100,6 +101,7 @@ def _register_routes(app: EscrowApp, settings: Settings) -> None:
         deposit.blueprint,
         closing_api.blueprint,
         recovery.blueprint,
+        collecting_api.blueprint,
         admin.blueprint,
         ledger.blueprint,
         openapi.blueprint,
