@@ -151,7 +151,9 @@ def _when(cli: Cli, recovery: str) -> str:
     """Say how far a recovery is, and from when it can be finished."""
     found = cli.client.get(f"recoveries/{recovery}")
     if found["state"] == "frozen":
-        return cli.t.gettext("Your provider has put it on hold.")
+        return cli.t.gettext(
+            "Your provider has put it on hold: “{why}”.", why=found["hold_reason"] or "–"
+        )
     if found["ready_at"] is None:
         return cli.t.gettext(
             "Not everyone concerned has been told yet; the wait begins after that."

@@ -56,7 +56,7 @@ class CloseIn(Body):
 class ReopenIn(Body):
     """Undo a closing; the token of a mail link, or null from a session or a signed request."""
 
-    token: Annotated[str, Text(64, 20)] | None = None
+    token: Token | None = None
 
 
 class ReplacedIn(Body):
@@ -98,6 +98,22 @@ class PhraseIn(Body):
     """The phrase that a contact will see in every mail."""
 
     phrase: Annotated[str, Text(80, 1)]
+
+
+class LinkIn(Body):
+    """The token of a mail link."""
+
+    token: Token
+
+
+class LinkOut(Body):
+    """What a mail link is about; `custody` is null for the customer's own."""
+
+    deposit: Identifier
+    label: str
+    created_at: Seconds
+    recovery: Identifier | None
+    custody: Identifier | None
 
 
 class LeaveIn(Body):

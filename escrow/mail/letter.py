@@ -19,9 +19,10 @@ A new message is a pair of files, `x.en.txt` and `x.nl.txt`, with the same place
 
 Places that every message may use: `provider`, `phone`, `support`, `url`. A letter about a deposit
 (`escrow.custodian.letters`) fills `label`, `customer`, `name`, `custody_link`; one about a recovery
-also `opened`, `ready`, `expires`. The test of all messages (tests/mail/test_letters.py) says what
-else is wanted: the same places in both languages, sentences of at most 15 words on average, plain
-words. Say what happened, what to do, by when; the frame says what never to do and whom to call.
+also `opened`, `ready`, `expires`, and to its customer `reason` when it was put on hold. The test of
+all messages (tests/mail/test_letters.py) says what else is wanted: the same places in both
+languages, sentences of at most 15 words on average, plain words. Say what happened, what to do, by
+when; the frame says what never to do and whom to call.
 
 A sign of life that a contact chose (`phrase`) stands on top of each mail to it. Values are put on
 one line and lose characters that steer the direction of text, so that nothing typed by a person
@@ -42,7 +43,7 @@ from escrow.mail import render
 # Filled in from the settings, or empty, when the contents do not say them.
 PROVIDED = frozenset({"provider", "phone", "support", "url", "phrase"})
 # Typed by people: set apart from our own text, and shortened where a subject is too long.
-PERSONAL = frozenset({"label", "name", "contact", "customer", "phrase"})
+PERSONAL = frozenset({"label", "name", "contact", "customer", "phrase", "reason"})
 MAX_SUBJECT_LENGTH = 78
 _SHORTEST = 8
 _NAME = re.compile(r"[a-z][a-z_]*\Z")

@@ -91,6 +91,17 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing."""
 
 
+class Counting(Custodian):
+    """The custodian, which tells how often it has looked at everything that may be due."""
+
+    acted = 0
+
+    def _act(self) -> bool:
+        did = super()._act()
+        self.acted += 1
+        return did
+
+
 @dataclass
 class Service:
     """The running service. `url` is what clients are given."""
@@ -100,7 +111,7 @@ class Service:
     clock: FileClock
     mailbox: Mailbox
     database: Database
-    custodian: Custodian
+    custodian: Counting
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -121,11 +132,12 @@ class Service:
         old = self.custodian
         keys = old.keys.with_new_ledger_key(self.clock.now())
         old.outside.reload()
-        self.custodian = Custodian(
+        self.custodian = Counting(
             old.settings, self.database, keys, old.web_keys, self.clock, old.outside, self.mailbox
         )
         self.start_custodian()
-        time.sleep(2)
+        self._wait_for_acts(1)
+        self.settle()
 
     @property
     def netloc(self) -> str:
@@ -168,7 +180,14 @@ class Service:
             while self.clock.now() - self.custodian.outside.at > 13 * 3600:
                 assert time.monotonic() < deadline, "the custodian does not keep up"
                 time.sleep(0.05)
-        time.sleep(1.5)  # one pass of the custodian: it acts once a second
+        self._wait_for_acts(2)  # the first may have begun before the time had passed
+
+    def _wait_for_acts(self, count: int) -> None:
+        """Wait until the custodian has looked this often more at everything that may be due."""
+        wanted, deadline = self.custodian.acted + count, time.monotonic() + 20
+        while self.custodian.acted < wanted:
+            assert time.monotonic() < deadline, "the custodian does not keep up"
+            time.sleep(0.05)
 
 
 @dataclass
@@ -227,7 +246,7 @@ def running(directory: Path) -> Iterator[Service]:
     custodian_keys = CustodianKeys.generate(settings.origin, clock.now())
     outside = Outside.create(settings.outside_dir, settings.origin)
     mailbox = Mailbox(database, web_keys, clock)
-    custodian = Custodian(settings, database, custodian_keys, web_keys, clock, outside, mailbox)
+    custodian = Counting(settings, database, custodian_keys, web_keys, clock, outside, mailbox)
     app = create_app(settings, database, web_keys, clock)
     server = make_server(
         "127.0.0.1", port, app, threaded=True, request_handler=_Quiet, fd=listener.fileno()

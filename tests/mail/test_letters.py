@@ -35,6 +35,7 @@ USUAL = {
     "ready": "Thursday 26 November 2026, 14:10",
     "expires": "Thursday 10 December 2026, 14:10",
     "code": "123 456",
+    "reason": "The helpdesk was called by somebody else.",
     "link": f"https://recovery.test/veto/{'cd' * 16}#" + "x" * 43,
     "stop_link": f"https://recovery.test/contact/{'ab' * 16}/stop#" + "x" * 43,
     "lost_link": f"https://recovery.test/contact/{'ab' * 16}/lost#" + "x" * 43,
