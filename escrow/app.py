@@ -17,7 +17,7 @@ from escrow.config import Settings
 from escrow.context import Web, web
 from escrow.db import Database
 from escrow.deposit import api as deposit
-from escrow.deposit import closing_api, links_api
+from escrow.deposit import closing_api, links_api, moving_api
 from escrow.ledger import api as ledger
 from escrow.mail import demo
 from escrow.recovery import api as recovery
@@ -101,6 +101,7 @@ def _register_routes(app: EscrowApp, settings: Settings) -> None:
         deposit.blueprint,
         closing_api.blueprint,
         links_api.blueprint,
+        moving_api.blueprint,
         recovery.blueprint,
         collecting_api.blueprint,
         admin.blueprint,

@@ -8,9 +8,11 @@ from escrow.api import (
     Address,
     Base64,
     Body,
+    Code,
     Hash,
     Identifier,
     Integer,
+    Locale,
     Query,
     Seconds,
     Signature,
@@ -86,12 +88,13 @@ class TokenIn(Body):
 
 
 class AttestationIn(Body):
-    """A custodian's proof of possession."""
+    """A custodian's proof of possession; with `locale` a contact chooses the language of mails."""
 
     means: Literal["share", "check"]
     checkpoint_hash: Hash
     time: Seconds
     signature: Signature
+    locale: Locale | None = None
 
 
 class PhraseIn(Body):
@@ -132,6 +135,25 @@ class MoveIn(Body):
     address: Address
     nonce: Annotated[bytes, Base64.exactly(16)]
     previous: Hash
+
+
+class NewAddressIn(Body):
+    """Where a contact wants to move."""
+
+    address: Address
+
+
+class CodeSent(Body):
+    """Whether a code was mailed; not when it is the address that the contact has already."""
+
+    is_sent: bool
+
+
+class AddressCodeIn(Body):
+    """The code that was mailed to where a contact wants to move."""
+
+    address: Address
+    code: Code
 
 
 class WrapIn(Body):
