@@ -7,7 +7,7 @@ is no setting that moves time, shortens a wait below a day or skips a check.
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from escrow.i18n import N_
 from escrow.operators import Operator, parse_all
 
 MIN_WAITING_SECONDS = 86400
+# Plainly nobody's: 555-01xx is kept free for stories, and example.org for examples (RFC 2606).
+DEMO_PHONE = "555-0100 (demo)"
+DEMO_SUPPORT = "help@example.org"
 _KEYRINGS = ("file", "pkcs11", "kms")
 _SECURITY = ("starttls", "tls", "none")
 
@@ -143,7 +146,14 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ, **given
     for name in ("data_dir", "public_url"):
         if not values.get(name):
             raise ConfigurationError(N_("The setting “{name}” is missing."), name=name)
-    return Settings(**{name: _convert(name, value) for name, value in values.items()}).check()
+    found = Settings(**{name: _convert(name, value) for name, value in values.items()})
+    return (_with_demo_help(found) if found.demo else found).check()
+
+
+def _with_demo_help(found: Settings) -> Settings:
+    """Give a demo somebody to call, whom its mails and pages can name."""
+    phone, support = found.provider_phone or DEMO_PHONE, found.provider_support or DEMO_SUPPORT
+    return replace(found, provider_phone=phone, provider_support=support)
 
 
 def _read_file(path: Path) -> dict[str, Any]:

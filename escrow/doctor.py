@@ -60,6 +60,7 @@ def examine(settings: Settings, clock: Clock, t: Translator | None = None) -> It
     yield _look(settings, t, t.gettext("refused events"), lambda: _refused(settings, t))
     yield _look(settings, t, t.gettext("clock"), lambda: _clock(settings, clock, t))
     yield _look(settings, t, t.gettext("mail"), lambda: _mail(settings, t))
+    yield _look(settings, t, t.gettext("help"), lambda: _help(settings, t))
     yield _look(settings, t, t.gettext("operators"), lambda: _operators(settings, t))
 
 
@@ -227,6 +228,14 @@ def _operators(settings: Settings, t: Translator) -> tuple[str, str, bool]:
         "Each operator makes a key (`escrow admin keygen`); put the lines into “operators”."
     )
     return said, advice, True
+
+
+def _help(settings: Settings, t: Translator) -> tuple[str, str, bool]:
+    named = [text for text in (settings.provider_phone, settings.provider_support) if text]
+    if settings.provider_phone:
+        return ", ".join(named), "", False
+    said = t.gettext("no telephone: mails cannot tell whom to call when something is not right")
+    return said, t.gettext("Set provider_phone, and provider_support for an address."), True
 
 
 def _mail(settings: Settings, t: Translator) -> tuple[str, str]:

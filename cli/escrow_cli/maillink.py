@@ -45,7 +45,10 @@ def ask(cli: Cli, purpose: str) -> MailLink:
             raise
         raise NotNow(
             N_("This link was used before, or it is too old."),
-            N_("Take the newest mail, or do it without --link. If it was not you, call us."),
+            N_(
+                "Take the newest mail, or do it without --link. If it was not you, tell your "
+                "provider."
+            ),
             reason="gone",
         ) from None
     return MailLink(
