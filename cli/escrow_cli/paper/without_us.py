@@ -111,7 +111,7 @@ def _what_opens(sheet: Sheet, kit: Kit) -> str:
 
 
 def with_files(needed: int) -> list[str]:
-    """Write the command for files: the kit, as many cards as are needed; a shell joins its lines."""
+    """Write the command for files: the kit and the cards that it takes; a shell joins its lines."""
     names = [f"card{number if needed > 1 else ''}" for number in range(1, needed + 1)]
     pieces = ["--piece kit.escrow.json", *(f"--piece {name}.escrow.json" for name in names)]
     lines = ["escrow combine"]
