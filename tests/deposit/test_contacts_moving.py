@@ -193,6 +193,7 @@ def test_no_address_is_moved_to_before_its_code_has_come_back(
     late = contact.http.post(f"{where}/confirm", typo | {"code": code})
     assert (late.status, send(contact, data).status) == (401, 409)
     reach(world, contact, "ana@new.test").ok()
+    assert send(other, made_for(other, "ana@new.test").data).status == 409
     assert send(contact, data).status == 200
 
 
