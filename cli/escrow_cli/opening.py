@@ -119,6 +119,14 @@ def refuse_too_early(cli: Cli, running: dict[str, Any]) -> None:
     extra = {"state": state, "recovery": running["recovery"], "deposit": running["deposit"]}
     if state in {"ready", "collecting"}:
         return
+    if state == "frozen":
+        raise NotNow(
+            N_("Your provider has put this recovery on hold: “{why}”. Nothing is lost."),
+            N_("Call your provider. It can be started again, with the same waiting time."),
+            reason="frozen",
+            why=running["hold_reason"] or "–",
+            **extra,
+        )
     if at is None:
         raise NotYet(
             N_("The recovery has started. You can finish it {days} after everyone was told."),
@@ -134,14 +142,6 @@ def refuse_too_early(cli: Cli, running: dict[str, Any]) -> None:
             reason="too_early",
             when=cli.t.datetime(at),
             at=at,
-            **extra,
-        )
-    if state == "frozen":
-        raise NotNow(
-            N_("Your provider has put this recovery on hold: “{why}”. Nothing is lost."),
-            N_("Call your provider. It can be started again, with the same waiting time."),
-            reason="frozen",
-            why=running["hold_reason"] or "–",
             **extra,
         )
     raise NotNow(

@@ -12,13 +12,10 @@ _MIN_LAST = 24  # what is left for the last column, however wide the others are
 
 
 def rows(lines: Sequence[Sequence[str]], indent: int = 2) -> Iterator[str]:
-    """Write lines of as many cells each; the last cell is wrapped, the others are cut when long."""
-    columns = [list(column) for column in zip(*lines, strict=True)]
-    left = WIDTH - indent - _MIN_LAST
-    widths = []
-    for column in columns[:-1]:
-        widths.append(min(max(map(width, column)), max(8, left - len(_GAP))))
-        left -= widths[-1] + len(_GAP)
+    """Write lines of as many cells each: the first is cut when it is long, the last is wrapped."""
+    widths = [max(map(width, column)) for column in zip(*lines, strict=True)][:-1]
+    others = sum(size + len(_GAP) for size in widths[1:])
+    widths[0] = min(widths[0], WIDTH - indent - len(_GAP) - others - _MIN_LAST)
     for line in lines:
         cells = [_fitted(text, size) for text, size in zip(line[:-1], widths, strict=True)]
         head = " " * indent + "".join(cell + _GAP for cell in cells)
