@@ -13,6 +13,8 @@ _MIN_LAST = 24  # what is left for the last column, however wide the others are
 
 def rows(lines: Sequence[Sequence[str]], indent: int = 2) -> Iterator[str]:
     """Write lines of as many cells each: the first is cut when it is long, the last is wrapped."""
+    if not lines:
+        return
     widths = [max(map(width, column)) for column in zip(*lines, strict=True)][:-1]
     others = sum(size + len(_GAP) for size in widths[1:])
     widths[0] = min(widths[0], WIDTH - indent - len(_GAP) - others - _MIN_LAST)

@@ -168,7 +168,7 @@ def test_what_is_listed_stands_in_columns_and_no_line_is_wider_than_a_terminal(
         language=language,
     )
     made.open()
-    for verb in ("status", "sessions"):
+    for verb in ("status", "sessions", "verify"):
         told = made.mira.run(verb).stdout.decode()
         assert max(map(table.width, told.splitlines())) < 80, told
     lines = made.mira.run("status").stdout.decode().splitlines()
