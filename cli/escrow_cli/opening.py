@@ -45,9 +45,7 @@ def running(
     Raises NotNow while contacts have to vouch.
     """
     if under_way["recovery"] is not None:
-        found = cli.client.get(f"recoveries/{under_way['recovery']['recovery']}")
-        _take_up(cli, found, asked)
-        return found
+        return cli.client.get(f"recoveries/{under_way['recovery']['recovery']}")
     if asked.proof in vouching.OF_CONTACTS:
         mine = vouching.standing(cli, under_way["drafts"], asked.proof)
         if mine is None:
@@ -64,7 +62,7 @@ def running(
     return _noticed(cli, made)
 
 
-def _take_up(cli: Cli, found: dict[str, Any], asked: Asked) -> None:
+def take_up(cli: Cli, found: dict[str, Any], asked: Asked) -> None:
     """Say which recovery is gone on with; raises NotYet when the person meant another one.
 
     It is asked only of who wants another proof than the one that this recovery was opened with:

@@ -86,7 +86,9 @@ def recover(
     entered = entering.enter(cli, address, wanted, proof)
     asked = opening.Asked(entered.proof, reason, wanted=proof)
     chosen, under_way, proof = entered.deposit, entered.under_way, entered.proof
-    if own is not None and under_way["recovery"] is None:
+    if under_way["recovery"] is not None:  # before anything else is asked
+        opening.take_up(cli, under_way["recovery"], asked)
+    elif own is not None:
         vouching.refuse_slower(cli, own, proof)
     account = str(chosen["account"])
     if own is None and proof in vouching.WITH_KIT:
