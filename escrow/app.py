@@ -17,10 +17,11 @@ from escrow.config import Settings
 from escrow.context import Web, web
 from escrow.db import Database
 from escrow.deposit import api as deposit
-from escrow.deposit import closing_api
+from escrow.deposit import closing_api, links_api, moving_api
 from escrow.ledger import api as ledger
 from escrow.mail import demo
 from escrow.recovery import api as recovery
+from escrow.recovery import collecting_api
 from escrow.strict import MAX_BODY_LENGTH_BYTES, StrictRequest, refuse_unknown_query
 from escrow.webkeys import WebKeys
 
@@ -99,7 +100,10 @@ def _register_routes(app: EscrowApp, settings: Settings) -> None:
         account.blueprint,
         deposit.blueprint,
         closing_api.blueprint,
+        links_api.blueprint,
+        moving_api.blueprint,
         recovery.blueprint,
+        collecting_api.blueprint,
         admin.blueprint,
         ledger.blueprint,
         openapi.blueprint,

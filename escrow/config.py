@@ -7,7 +7,7 @@ is no setting that moves time, shortens a wait below a day or skips a check.
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,13 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from escrow.errors import ConfigurationError
+from escrow.i18n import N_
 from escrow.operators import Operator, parse_all
 
 MIN_WAITING_SECONDS = 86400
+# Plainly nobody's: 555-01xx is kept free for stories, and example.org for examples (RFC 2606).
+DEMO_PHONE = "555-0100 (demo)"
+DEMO_SUPPORT = "help@example.org"
 _KEYRINGS = ("file", "pkcs11", "kms")
 _SECURITY = ("starttls", "tls", "none")
 
@@ -90,29 +94,35 @@ class Settings:
         """Refuse settings that cannot work or would weaken a promise; ConfigurationError."""
         url = urlsplit(self.public_url)
         if url.scheme not in {"https", "http"} or not url.netloc or url.path not in {"", "/"}:
-            raise ConfigurationError("public_url must be like https://recovery.example.org")
+            raise ConfigurationError(N_("public_url must be like https://recovery.example.org"))
         if url.scheme == "http" and not self.demo:
-            raise ConfigurationError("public_url must be https:// (http:// is for --demo only)")
+            raise ConfigurationError(N_("public_url must be https:// (http:// is for --demo only)"))
         if self.minimum_waiting_seconds < MIN_WAITING_SECONDS:
-            raise ConfigurationError("minimum_waiting_seconds cannot be under 86400 (one day)")
+            raise ConfigurationError(N_("minimum_waiting_seconds cannot be under 86400 (one day)"))
         try:
             _ = self.zone
         except (ZoneInfoNotFoundError, ValueError):
-            raise ConfigurationError("timezone must be like Europe/Amsterdam") from None
+            raise ConfigurationError(N_("timezone must be like Europe/Amsterdam")) from None
         if self.smtp_security not in _SECURITY:
-            raise ConfigurationError(f"smtp_security must be one of {', '.join(_SECURITY)}")
+            raise ConfigurationError(
+                N_("smtp_security must be one of {choices}"), choices=", ".join(_SECURITY)
+            )
         if self.keyring not in _KEYRINGS:
-            raise ConfigurationError(f"keyring must be one of {', '.join(_KEYRINGS)}")
+            raise ConfigurationError(
+                N_("keyring must be one of {choices}"), choices=", ".join(_KEYRINGS)
+            )
         if self.keyring == "pkcs11" and not (self.pkcs11_module and self.pkcs11_token):
-            raise ConfigurationError("keyring pkcs11 needs pkcs11_module and pkcs11_token")
+            raise ConfigurationError(N_("keyring pkcs11 needs pkcs11_module and pkcs11_token"))
         if self.keyring == "kms" and not self.kms_key_id:
-            raise ConfigurationError("keyring kms needs kms_key_id")
+            raise ConfigurationError(N_("keyring kms needs kms_key_id"))
         if self.demo and self.listen_host not in {"127.0.0.1", "::1", "localhost"}:
-            raise ConfigurationError("--demo listens on the loopback address only")
+            raise ConfigurationError(N_("--demo listens on the loopback address only"))
         if not self.demo and not (self.smtp_host and self.mail_from):
             raise ConfigurationError(
-                "Set smtp_host and mail_from: without mail nobody is warned and nobody recovers. "
-                "To try the service on this machine alone, use --demo."
+                N_(
+                    "Set smtp_host and mail_from: without mail nobody is warned and nobody "
+                    "recovers. To try the service on this machine alone, use --demo."
+                )
             )
         return self
 
@@ -132,20 +142,31 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ, **given
     values.update(given)
     for name in values:
         if name not in known:
-            raise ConfigurationError(f"There is no setting “{name}”.")
+            raise ConfigurationError(N_("There is no setting “{name}”."), name=name)
     for name in ("data_dir", "public_url"):
         if not values.get(name):
-            raise ConfigurationError(f"The setting “{name}” is missing.")
-    return Settings(**{name: _convert(name, value) for name, value in values.items()}).check()
+            raise ConfigurationError(N_("The setting “{name}” is missing."), name=name)
+    found = Settings(**{name: _convert(name, value) for name, value in values.items()})
+    return (_with_demo_help(found) if found.demo else found).check()
+
+
+def _with_demo_help(found: Settings) -> Settings:
+    """Give a demo somebody to call, whom its mails and pages can name."""
+    phone, support = found.provider_phone or DEMO_PHONE, found.provider_support or DEMO_SUPPORT
+    return replace(found, provider_phone=phone, provider_support=support)
 
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
+        raise ConfigurationError(
+            N_("{path} cannot be read: {why}"), path=path, why=error.strerror
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not TOML: {error}") from None
+        raise ConfigurationError(
+            N_("{path} is not TOML: {error}"), path=path, error=error
+        ) from None
 
 
 def _convert(name: str, value: Any) -> Any:
@@ -161,7 +182,7 @@ def _convert(name: str, value: Any) -> Any:
             return parse_all(value)
         return str(value)
     except (TypeError, ValueError):
-        raise ConfigurationError(f"The setting “{name}” has a wrong value.") from None
+        raise ConfigurationError(N_("The setting “{name}” has a wrong value."), name=name) from None
 
 
 def _bool(text: str) -> bool:

@@ -6,6 +6,8 @@ name; `status` its HTTP status. Nothing of the inside stands in any of them.
 
 from typing import Any
 
+from escrow.i18n import SOURCE_LOCALE, Translator, translator
+
 
 class EscrowError(Exception):
     """Something went wrong. Try again, or ask the provider."""
@@ -148,4 +150,17 @@ class Unavailable(EscrowError):
 
 
 class ConfigurationError(Exception):
-    """The configuration is incomplete or wrong; the message says what to do."""
+    """The configuration is incomplete or wrong; the message says what to do.
+
+    `message` is one of the catalogue and `params` fill its places. As text it is in English, for
+    logs; operators are shown `sentence`.
+    """
+
+    def __init__(self, message: str, **params: object) -> None:
+        super().__init__(translator(SOURCE_LOCALE).gettext(message, **params))
+        self.message = message
+        self.params = params
+
+    def sentence(self, t: Translator) -> str:
+        """Say it in the operator's language."""
+        return t.gettext(self.message, **self.params)

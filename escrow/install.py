@@ -19,6 +19,7 @@ from escrow.custodian.keys import NAME, CustodianKeys
 from escrow.custodian.outside import Outside
 from escrow.db import Database
 from escrow.errors import ConfigurationError
+from escrow.i18n import N_
 from escrow.migrations.run import upgrade
 from escrow.webkeys import WebKeys
 
@@ -68,12 +69,18 @@ def _refuse_twice(settings: Settings) -> None:
     found = ", ".join(str(path) for path in there)
     if (settings.key_dir / NAME) in there:
         raise ConfigurationError(
-            f"The service is set up already: {found}. Keys are never made twice, because what was "
-            "encrypted to the first ones would be lost."
+            N_(
+                "The service is set up already: {found}. Keys are never made twice, because what "
+                "was encrypted to the first ones would be lost."
+            ),
+            found=found,
         )
     raise ConfigurationError(
-        f"An earlier init did not finish. If nobody uses this installation, remove {found} and the "
-        "database, and start again."
+        N_(
+            "An earlier init did not finish. If nobody uses this installation, remove {found} and "
+            "the database, and start again."
+        ),
+        found=found,
     )
 
 
@@ -89,7 +96,9 @@ def _invite_first_admin(database: Database, keys: WebKeys, now: int) -> str:
     identifier = secrets.token_hex(16)
     with database.transaction() as db:
         if db.scalars(select(Admin.id).limit(1)).first() is not None:
-            raise ConfigurationError("The database belongs to another installation: it has admins.")
+            raise ConfigurationError(
+                N_("The database belongs to another installation: it has admins.")
+            )
         db.add(
             Admin(
                 id=identifier,

@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 
 from escrow.errors import ConfigurationError
+from escrow.i18n import N_
 
 _MAX_LENGTH_BYTES = 1 << 20
 _OTHERS = 0o077
@@ -21,13 +22,19 @@ def read_private(path: Path) -> bytes:
             status = os.fstat(file.fileno())
             content = file.read(_MAX_LENGTH_BYTES)
     except FileNotFoundError:
-        raise ConfigurationError(f"{path} is missing: `escrow server init` makes it") from None
+        raise ConfigurationError(
+            N_("{path} is missing: `escrow server init` makes it"), path=path
+        ) from None
     except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
+        raise ConfigurationError(
+            N_("{path} cannot be read: {why}"), path=path, why=error.strerror
+        ) from None
     if status.st_mode & _OTHERS:
-        raise ConfigurationError(f"{path} is open to others: chmod 600 {path}")
+        raise ConfigurationError(N_("{path} is open to others: chmod 600 {path}"), path=path)
     if status.st_uid not in {0, os.geteuid()}:
-        raise ConfigurationError(f"{path} belongs to another user: chown it to the one that runs")
+        raise ConfigurationError(
+            N_("{path} belongs to another user: chown it to the one that runs"), path=path
+        )
     return content
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from escrow.errors import ConfigurationError
+from escrow.i18n import N_
 from escrow.keyfile import create_private, read_private
 from escrow.protocol import keys
 from escrow.protocol.encoding import (
@@ -67,7 +68,8 @@ class Operator:
             public_key = b""
         if len(public_key) != HASH_LENGTH_BYTES:
             raise ConfigurationError(
-                f"operators: the key of “{name}” is not one that `escrow admin keygen` printed"
+                N_("operators: the key of “{name}” is not one that `escrow admin keygen` printed"),
+                name=name,
             )
         return cls(name, public_key)
 
@@ -76,7 +78,7 @@ def check_name(name: str) -> None:
     """Refuse a name that does not fit; raises ConfigurationError."""
     if not _NAME.match(name):
         raise ConfigurationError(
-            "an operator's name has at most 40 small letters, digits, dots and dashes"
+            N_("an operator's name has at most 40 small letters, digits, dots and dashes")
         )
 
 
@@ -88,14 +90,14 @@ def parse_all(given: str | Iterable[object]) -> tuple[Operator, ...]:
     """
     lines = re.split(r"[\s,]+", given.strip()) if isinstance(given, str) else list(given)
     if not all(isinstance(line, str) for line in lines):
-        raise ConfigurationError("operators must be a list of texts like name:key")
+        raise ConfigurationError(N_("operators must be a list of texts like name:key"))
     found = tuple(Operator.parse(str(line)) for line in lines if line)
     for what, seen in (
         ("name", [operator.name for operator in found]),
         ("key", [operator.public_key.hex() for operator in found]),
     ):
         if len(set(seen)) != len(seen):
-            raise ConfigurationError(f"operators: two of them have the same {what}")
+            raise ConfigurationError(N_("operators: two of them have the same {what}"), what=what)
     return found
 
 
@@ -126,5 +128,7 @@ class OperatorKey:
         try:
             found = read_document(read_private(path), _FILE, "key", 1024)
         except Malformed:
-            raise ConfigurationError(f"{path} is not an operator’s key, or is damaged") from None
+            raise ConfigurationError(
+                N_("{path} is not an operator’s key, or is damaged"), path=path
+            ) from None
         return cls(found["name"], Ed25519PrivateKey.from_private_bytes(found["seed"]))

@@ -16,15 +16,23 @@ from escrow.context import web
 from escrow.errors import NotFound
 from escrow.i18n import LOCALES, N_, Translator, translator
 
-ASSETS = {"act.js": "text/javascript", "page.css": "text/css"}
+ASSETS = {
+    "act.js": "text/javascript; charset=utf-8",
+    "page.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 
 
 @dataclass(frozen=True)
 class Action:
-    """What one button does: the path it is posted to, and what it says before and after."""
+    """What one button does: the path it is posted to, and what it says before and after.
+
+    `purpose` is that of the token: with it the page learns which deposit the button is about.
+    """
 
     path: str
+    purpose: str
     title: str
     question: str
     button: str
@@ -34,22 +42,25 @@ class Action:
 
 VETO = Action(
     "recoveries/{id}/veto",
+    "veto",
     N_("Stop bringing back this key"),
     N_("Did you not ask for this, or can you not reach the person who did? Then stop it."),
     N_("Stop it"),
     N_("Stopped. Everyone concerned is told. Nothing was given out, and nothing is lost."),
-    "escrow veto",
+    "escrow veto --link",
 )
 REOPEN = Action(
     "deposits/{id}/reopen",
+    "reopen",
     N_("Keep this key"),
     N_("It was to be destroyed. Do you not want that, or are you not sure? Then keep it."),
     N_("Keep it"),
     N_("Kept. Everyone concerned is told. Nothing will be destroyed."),
-    "escrow reopen",
+    "escrow reopen --link",
 )
 STOP = Action(
     "custodies/{id}/decline",
+    "decline",
     N_("Stop being a contact"),
     N_("The person who asked you is told. For 30 days you can undo it with your card."),
     N_("Stop being a contact"),
@@ -58,6 +69,7 @@ STOP = Action(
 )
 LOST = Action(
     "custodies/{id}/lost",
+    "lost",
     N_("Your piece is lost"),
     N_("The person who asked you is told what to do. For 30 days you can undo it with your card."),
     N_("I have lost it"),
@@ -142,5 +154,15 @@ def asset(name: str) -> Response:
     """Serve one of the pages' own files."""
     if name not in ASSETS:
         raise NotFound
+    return _file(name)
+
+
+@blueprint.get("/favicon.ico")
+def icon() -> Response:
+    """Serve the icon where browsers look for one that no page has named."""
+    return _file("icon.svg")
+
+
+def _file(name: str) -> Response:
     data = resources.files("escrow").joinpath("browser", "pages", name).read_bytes()
-    return Response(data, content_type=f"{ASSETS[name]}; charset=utf-8")
+    return Response(data, content_type=ASSETS[name])

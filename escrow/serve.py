@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from escrow.config import Settings
 from escrow.errors import ConfigurationError
 from escrow.hardening import end_with_parent, no_core_dumps
+from escrow.i18n import N_, Translator
 from escrow.wsgi import THREADS
 
 WRONG_CONFIGURATION = 78  # EX_CONFIG of sysexits.h
@@ -38,8 +39,9 @@ def serve_web(settings: Settings, target: str = "escrow.wsgi:application") -> No
     no_core_dumps()
     if not is_free(settings.listen_host, settings.listen_port):
         raise ConfigurationError(
-            f"{settings.listen_host}:{settings.listen_port} is in use by another program: stop it, "
-            "or set listen_port."
+            N_("{host}:{port} is in use by another program: stop it, or set listen_port."),
+            host=settings.listen_host,
+            port=settings.listen_port,
         )
     is_embedded = settings.database.startswith("sqlite")
     Granian(
@@ -75,7 +77,9 @@ def free_port(host: str, port: int) -> int:
     for candidate in range(port, port + PORTS_TRIED):
         if is_free(host, candidate):
             return candidate
-    raise ConfigurationError(f"The ports {port} to {port + PORTS_TRIED - 1} are all in use.")
+    raise ConfigurationError(
+        N_("The ports {port} to {last} are all in use."), port=port, last=port + PORTS_TRIED - 1
+    )
 
 
 def answers(host: str, port: int) -> bool:
@@ -126,6 +130,7 @@ class Supervisor:
 
     children: list[Child]
     say: Callable[[str], None]
+    t: Translator
     _is_stopping: bool = field(default=False, init=False)
 
     def run(self, on_ready: Callable[[], bool]) -> int:
@@ -154,7 +159,9 @@ class Supervisor:
     def _look_after(self) -> int:
         for child in self.children:
             if (code := child.ended()) is not None and not self._is_stopping:
-                self.say(f"{child.name} has ended with code {code}")
+                self.say(
+                    self.t.gettext("{name} has ended with code {code}", name=child.name, code=code)
+                )
                 if code == WRONG_CONFIGURATION or child.quick_ends >= MAX_QUICK_ENDS:
                     return code if code > 0 else 1
             if child.process is None and time.monotonic() >= child.next_start:

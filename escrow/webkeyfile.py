@@ -7,6 +7,7 @@ bounded by what the custodian refuses (PROTOCOL.md section 12).
 from pathlib import Path
 
 from escrow.errors import ConfigurationError
+from escrow.i18n import N_
 from escrow.keyfile import create_private, read_private
 from escrow.protocol.encoding import KEY, Shape, choice, read_document, write_document
 from escrow.protocol.errors import ProtocolError
@@ -23,7 +24,9 @@ def load(key_dir: Path) -> WebKeys:
     try:
         found = read_document(read_private(path), _SHAPE, "keys", 1024)
     except ProtocolError:
-        raise ConfigurationError(f"{path} is damaged: restore it from its backup") from None
+        raise ConfigurationError(
+            N_("{path} is damaged: restore it from its backup"), path=path
+        ) from None
     return WebKeys(found["column_key"], found["lookup_key"], found["mac_key"])
 
 

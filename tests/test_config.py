@@ -79,3 +79,18 @@ def test_nothing_can_move_time_or_skip_a_check() -> None:
 def test_dates_have_the_providers_time_zone() -> None:
     assert str(load(timezone="Europe/Amsterdam").zone) == "Europe/Amsterdam"
     assert load().zone is None
+
+
+def test_a_demo_names_somebody_to_call_who_plainly_is_nobody(tmp_path: Path) -> None:
+    given = {"data_dir": tmp_path, "public_url": "http://localhost:8080", "demo": True}
+    demo = config.load(None, {}, **given)
+    assert (demo.provider_phone, demo.provider_support) == ("555-0100 (demo)", "help@example.org")
+    named = config.load(None, {"ESCROW_PROVIDER_PHONE": "112"}, **given)
+    assert named.provider_phone == "112"
+    real = {
+        "public_url": "https://a.test",
+        "demo": False,
+        "smtp_host": "a",
+        "mail_from": "a@a.test",
+    }
+    assert config.load(None, {}, **given | real).provider_phone == ""

@@ -222,8 +222,9 @@ def test_a_mail_server_that_is_away(well: Settings, clock: FakeClock) -> None:
 # --- the commands -----------------------------------------------------------------------
 
 
-def types(settings: Settings, *arguments: str) -> Result:
+def types(settings: Settings, *arguments: str, language: str = "en") -> Result:
     environment = {
+        "ESCROW_LANGUAGE": language,
         "ESCROW_DATA_DIR": str(settings.data_dir),
         "ESCROW_PUBLIC_URL": settings.public_url,
         "ESCROW_DATABASE_URL": settings.database_url,
@@ -296,9 +297,29 @@ def test_whoever_says_that_the_clock_is_wrong_is_told_to_set_it(
     past = str(int(time.time()) - 37 * HOUR)
     checkpoint.write_text(past + "\n" + checkpoint.read_text().partition("\n")[2])
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
-    monkeypatch.setattr(click, "confirm", lambda _question: is_right)
+    asked = []
+
+    def answer(question: str, **_options: object) -> str:
+        asked.append(question)
+        return "j" if is_right else "n"
+
+    monkeypatch.setattr(click, "prompt", answer)
+    monkeypatch.setenv("ESCROW_LANGUAGE", "nl")
     if is_right:
         assert _ask_about_clock(well, None)[0] == "--accept-clock"
     else:
-        with pytest.raises(WrongConfiguration, match="clock right"):
+        with pytest.raises(WrongConfiguration, match="klok van deze machine gelijk"):
             _ask_about_clock(well, None)
+    assert asked[0].startswith("Is het nu ")
+
+
+def test_operators_are_spoken_to_in_their_language(well: Settings) -> None:
+    said = types(well, "doctor", language="nl").output
+    assert "goed    database: bereikbaar, tabellen zijn bij" in said
+    assert "let op  beheerders: 0 kunnen goedkeuren" in said
+    (well.key_dir / webkeyfile.NAME).chmod(0o644)
+    said = types(well, "doctor", language="nl").output
+    assert f"is open voor anderen: chmod 600 {well.key_dir}" in said
+    refused = types(replace(well, smtp_host=""), "doctor", language="nl")
+    assert refused.exit_code == 78
+    assert "fout: Stel smtp_host en mail_from in" in refused.output

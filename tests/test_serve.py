@@ -18,6 +18,7 @@ import pytest
 
 from escrow import serve
 from escrow.errors import ConfigurationError
+from escrow.i18n import translator
 from tests.serve import Service
 from tests.support.mailbox import free_port
 
@@ -364,7 +365,7 @@ def supervise(*commands: str) -> tuple[int, list[str]]:
     ]
     before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
-        return serve.Supervisor(found, said.append).run(Nothing()), said
+        return serve.Supervisor(found, said.append, translator("en")).run(Nothing()), said
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -383,7 +384,7 @@ def test_what_an_operator_said_is_for_the_first_start_alone(
     monkeypatch.setattr(serve, "MAX_QUICK_ENDS", 2)
     program = f'echo "$@" >> {tmp_path}/said; exit 3'
     child = serve.Child("child", ["sh", "-c", program, "sh", "always"], ["--once"])
-    assert serve.Supervisor([child], lambda _: None).run(Nothing()) == 3
+    assert serve.Supervisor([child], lambda _: None, translator("en")).run(Nothing()) == 3
     assert (tmp_path / "said").read_text() == "always --once\nalways\n"
 
 

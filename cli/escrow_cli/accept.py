@@ -157,7 +157,7 @@ def _attest(cli: Cli, card: Card, name: str, customer: str, path: str) -> None:
 
     ledger, _ = open_ledger(cli, card.manifest.ledger_vkey)
     with cli.terminal.progress(cli.t.gettext("Proving that your piece is there …")):
-        state = attest_share(cli, ledger, card.manifest, card.payload)
+        state = attest_share(cli, ledger, card.manifest, card.payload, locale=cli.t.locale)
     cli.state.keep_manifest(card.manifest.deposit, card.manifest.hash)
     paper = paper_path(Path(path))
     printing.save_card(cli, card, name, customer, paper)

@@ -23,11 +23,16 @@ CLOCKS_SECONDS = 600  # how far a signer's clock may be ahead of the ledger's
 _LEFT = ("declined", "lost")
 
 
-def attest_share(cli: Cli, ledger: Ledger, manifest: Manifest, payload: Payload) -> str:
-    """Prove with the whole piece (means `share`); returns the custody's state."""
+def attest_share(
+    cli: Cli, ledger: Ledger, manifest: Manifest, payload: Payload, *, locale: str | None = None
+) -> str:
+    """Prove with the whole piece (means `share`); returns the custody's state.
+
+    `locale` is the language in which a contact wants its mails.
+    """
     share = payload.check_with(manifest)
     key = keys.release_key(share.value, payload.deposit, payload.custody)
-    return _attest(cli, ledger, manifest, payload.custody, "share", key)
+    return _attest(cli, ledger, manifest, payload.custody, "share", key, locale)
 
 
 def attest_check(cli: Cli, ledger: Ledger, manifest: Manifest, custody: str, seed: bytes) -> str:
@@ -37,7 +42,13 @@ def attest_check(cli: Cli, ledger: Ledger, manifest: Manifest, custody: str, see
 
 
 def _attest(
-    cli: Cli, ledger: Ledger, manifest: Manifest, custody: str, means: str, key: Ed25519PrivateKey
+    cli: Cli,
+    ledger: Ledger,
+    manifest: Manifest,
+    custody: str,
+    means: str,
+    key: Ed25519PrivateKey,
+    locale: str | None = None,
 ) -> str:
     checkpoint = ledger.newest()
     made = attestations.Attestation(
@@ -51,6 +62,8 @@ def _attest(
         "time": made.time,
         "signature": b64url(signature),
     }
+    if locale is not None:
+        body["locale"] = locale
     try:
         answer = cli.client.post(f"custodies/{custody}/attestations", body, repeat=True)
     except NotNow as error:

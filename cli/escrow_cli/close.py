@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from escrow.i18n import N_
+from escrow_cli import maillink
 from escrow_cli.context import Cli, verb
 from escrow_cli.errors import NotNow, NotYet, Usage
 
@@ -51,9 +52,23 @@ def close(cli: Cli, deposit: str, address: str | None, reason: str) -> None:
     click.option("--deposit", metavar="DEPOSIT", help=N_("Number, or name.")),
     click.option("--address", help=N_("Your mail address.")),
     click.option("--card", metavar="FILE", help=N_("As a contact: your card file.")),
+    click.option(
+        "--link",
+        "by_link",
+        is_flag=True,
+        help=N_("With the link of the mail about it, which you are asked for: without the app."),
+    ),
 )
-def reopen(cli: Cli, deposit: str | None, address: str | None, card: str | None) -> None:
-    if card is not None:
+def reopen(
+    cli: Cli, deposit: str | None, address: str | None, card: str | None, by_link: bool
+) -> None:
+    body = {}
+    if by_link or cli.terminal.has_answer(maillink.LINK):
+        if card or address or deposit:
+            raise Usage(N_("--link goes without --card, --address and --deposit."))
+        found = maillink.ask(cli, "reopen")
+        number, label, body = found.deposit, found.label, {"token": found.token}
+    elif card is not None:
         number, label = _of_card(cli, card)
     elif _keep_account(cli, address) and deposit is None:
         return
@@ -61,9 +76,9 @@ def reopen(cli: Cli, deposit: str | None, address: str | None, card: str | None)
         line = _find(cli, deposit, None)
         number, label = str(line["deposit"]), str(line["label"])
     else:
-        raise Usage(N_("Give --deposit, or as a contact --card."))
+        raise Usage(N_("Give --deposit, --link, or as a contact --card."))
     try:
-        cli.client.post(f"deposits/{number}/reopen", {}, repeat=True)
+        cli.client.post(f"deposits/{number}/reopen", body, repeat=True)
     except NotNow as error:
         if error.params.get("state") != "undone_before":
             raise

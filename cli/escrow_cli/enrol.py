@@ -86,7 +86,9 @@ def enrol(
 
     refuse(canonical(address or os.environ.get(ADDRESS, "")))
     keys = None if resume else _checked(cli, kit, given)
-    account = register.account_for_enrolment(cli, address, refuse, new=new_account)
+    # What was interrupted may have left an account: with --resume one is made only if she says so.
+    is_new = new_account and not resume
+    account = register.account_for_enrolment(cli, address, refuse, new=is_new)
     if resume and finishing.resume(cli, kit, given["label"]):
         return
     if given["replaces"]:

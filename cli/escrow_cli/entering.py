@@ -80,10 +80,26 @@ def _prove(
     if proof in vouching.BY_MAIL:
         return str(proof)
     try:
-        signin.full_session(cli, mail, account, may_be_lost=proof is None)
+        may_be_lost = proof is None or running is not None
+        signin.full_session(cli, mail, account, may_be_lost=may_be_lost)
     except signin.AuthenticatorLost:
+        if running is not None:
+            raise _needs_app(running) from None
         return _without_app(cli)
     return proof or "totp"
+
+
+def _needs_app(running: dict[str, Any]) -> NotNow:
+    return NotNow(
+        N_("The recovery that is under way was opened with the app, and only that finishes it."),
+        N_(
+            "Stop it with the link in the mail about it (`escrow veto --link`). Then start again "
+            "with `escrow recover --proof kit`."
+        ),
+        reason="needs_app",
+        recovery=running["recovery"],
+        deposit=running["deposit"],
+    )
 
 
 def _without_app(cli: Cli) -> str:

@@ -1,4 +1,7 @@
-"""`escrow move`: a contact's new name or address. The customer and the old address are told."""
+"""`escrow move`: a contact's new name or address. The customer and the old address are told.
+
+A code goes to the new address first: with a typo in it the contact would be lost to the customer.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,7 @@ def move(cli: Cli, card: str | None, to: str | None) -> None:
     if not cli.terminal.confirm(question, CONFIRM):
         raise NotYet(N_("Nothing was changed."), reason="not_confirmed")
     cli.client.signer = piece.signer()
+    _reach(cli, piece.payload.custody, address)
     nonce = secrets.token_bytes(NONCE_LENGTH_BYTES)
     made = Move(name, address, nonce, _previous(cli, piece))
     body = {
@@ -53,6 +57,28 @@ def move(cli: Cli, card: str | None, to: str | None) -> None:
     answer = cli.client.post(f"custodies/{piece.payload.custody}/address", body, repeat=True)
     cli.terminal.say(t.gettext("Done. Your piece and your card stay what they are."))
     cli.terminal.document({"custody": piece.payload.custody, "state": answer["state"]})
+
+
+def _reach(cli: Cli, custody: str, address: str) -> None:
+    """Have a code come back from the new address; not where only the name is new."""
+    from escrow_cli import signin
+
+    path = f"custodies/{custody}/address"
+    if not cli.client.post(f"{path}/code", {"address": address})["is_sent"]:
+        return
+    cli.terminal.say(
+        cli.t.gettext(
+            "We sent a code to {address}. Does it not come? Then look for a typo, and start again: "
+            "until the code is right, nothing is changed.",
+            address=address,
+        )
+    )
+    signin.ask_code(
+        cli,
+        cli.t.gettext("Code from the mail to your new address"),
+        signin.MAIL_CODE,
+        lambda code: cli.client.post(f"{path}/confirm", {"address": address, "code": code}),
+    )
 
 
 def _previous(cli: Cli, piece: Piece) -> bytes:

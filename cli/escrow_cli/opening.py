@@ -17,15 +17,20 @@ if TYPE_CHECKING:
     from escrow_cli.piece import Piece
 
 REASON = "ESCROW_REASON"
+TAKE_UP = "ESCROW_TAKE_UP"
 NOTICE_SECONDS = 20
 
 
 @dataclass(frozen=True)
 class Asked:
-    """How the person proves to be the owner, and what she says has happened, if she said it."""
+    """How the person proves to be the owner, and what she says has happened, if she said it.
+
+    `wanted` is the proof that she named; where a recovery is under way `proof` is that one's.
+    """
 
     proof: str
     reason: str | None
+    wanted: str | None = None
 
 
 def running(
@@ -42,21 +47,51 @@ def running(
     if under_way["recovery"] is not None:
         return cli.client.get(f"recoveries/{under_way['recovery']['recovery']}")
     if asked.proof in vouching.OF_CONTACTS:
-        mine = vouching.draft(cli, deposit, under_way["drafts"], asked.proof, _reason(cli, asked))
+        mine = vouching.standing(cli, under_way["drafts"], asked.proof)
+        if mine is None:
+            mine = vouching.ask(cli, secrets.token_hex(16), _body(cli, deposit, asked))
         vouching.refuse_unproven(cli, mine)
         return mine
     made = secrets.token_hex(16)
-    body: dict[str, Any] = {
-        "deposit": deposit,
-        "reason": _reason(cli, asked),
-        "proof": asked.proof,
-    }
+    body = _body(cli, deposit, asked)
     if own is not None and asked.proof in vouching.WITH_KIT:
         ledger, _ = open_ledger(cli, own.manifest.ledger_vkey)
         body["piece"] = vouching.signed(own, ledger, made)
     vouching.ask(cli, made, body)
     cli.terminal.say(cli.t.gettext("The recovery has started. Everyone concerned is being told."))
     return _noticed(cli, made)
+
+
+def take_up(cli: Cli, found: dict[str, Any], asked: Asked) -> None:
+    """Say which recovery is gone on with; raises NotYet when the person meant another one.
+
+    It is asked only of who wants another proof than the one that this recovery was opened with:
+    everybody else gives the same command again, a backup program too.
+    """
+    cli.terminal.say(
+        cli.t.gettext(
+            "A recovery of this deposit is under way: {described}.",
+            described=vouching.described(cli, found),
+        )
+    )
+    if asked.wanted in {None, found["proof"]}:
+        return
+    question = cli.t.gettext(
+        "It was opened with another proof ({proof}). Go on with it?",
+        proof=vouching.proof_name(cli.t, str(found["proof"])),
+    )
+    if not cli.terminal.confirm(question, TAKE_UP):
+        raise NotYet(
+            N_("Nothing was changed: the recovery is still under way."),
+            N_("`escrow veto` stops it. After that you can start one with another proof."),
+            reason="under_way",
+            recovery=found["recovery"],
+            deposit=found["deposit"],
+        )
+
+
+def _body(cli: Cli, deposit: str, asked: Asked) -> dict[str, Any]:
+    return {"deposit": deposit, "reason": _reason(cli, asked), "proof": asked.proof}
 
 
 def _reason(cli: Cli, asked: Asked) -> str:
@@ -82,6 +117,14 @@ def refuse_too_early(cli: Cli, running: dict[str, Any]) -> None:
     extra = {"state": state, "recovery": running["recovery"], "deposit": running["deposit"]}
     if state in {"ready", "collecting"}:
         return
+    if state == "frozen":
+        raise NotNow(
+            N_("Your provider has put this recovery on hold: “{why}”. Nothing is lost."),
+            N_("Call your provider. It can be started again, with the same waiting time."),
+            reason="frozen",
+            why=running["hold_reason"] or "–",
+            **extra,
+        )
     if at is None:
         raise NotYet(
             N_("The recovery has started. You can finish it {days} after everyone was told."),
@@ -97,13 +140,6 @@ def refuse_too_early(cli: Cli, running: dict[str, Any]) -> None:
             reason="too_early",
             when=cli.t.datetime(at),
             at=at,
-            **extra,
-        )
-    if state == "frozen":
-        raise NotNow(
-            N_("Your provider has put this recovery on hold. Nothing is lost."),
-            N_("Call your provider. It can be started again, with the same waiting time."),
-            reason="frozen",
             **extra,
         )
     raise NotNow(

@@ -109,7 +109,8 @@ def _as_sentences() -> Iterator[None]:
             detail=error.name or "",
         ) from None
     except errors.ConfigurationError as error:
-        raise Usage(N_("{detail}"), reason="configuration", detail=str(error)) from None
+        params: dict[str, Any] = dict(error.params)
+        raise Usage(error.message, reason="configuration", **params) from None
     except errors.EscrowError as error:
         kind, hint = _KINDS.get(error.status, (Unreachable, _BUSY))
         raise kind(N_("{detail}"), hint, reason=error.code, detail=error.detail) from None

@@ -84,7 +84,12 @@ def recover(
     own = piece.of_options(cli, kit, role="customer") if kit else None
     wanted = deposit or (own.manifest.deposit if own else None)
     entered = entering.enter(cli, address, wanted, proof)
+    asked = opening.Asked(entered.proof, reason, wanted=proof)
     chosen, under_way, proof = entered.deposit, entered.under_way, entered.proof
+    if under_way["recovery"] is not None:  # before anything else is asked
+        opening.take_up(cli, under_way["recovery"], asked)
+    elif own is not None:
+        vouching.refuse_slower(cli, own, proof)
     account = str(chosen["account"])
     if own is None and proof in vouching.WITH_KIT:
         own = piece.ask(cli)
@@ -93,7 +98,6 @@ def recover(
         document = cli.client.get(f"deposits/{chosen['deposit']}")
         target = received.check_document(cli, document, own)
         collecting.check_named(target, contacts)
-    asked = opening.Asked(proof, reason)
     running = opening.running(cli, chosen["deposit"], under_way, asked, own)
     opening.refuse_too_early(cli, running)
     if target is None:

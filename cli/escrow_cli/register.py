@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from escrow_cli import signin
+from escrow_cli import signin, status
 from escrow_cli.context import Cli
 from escrow_cli.errors import NotNow, NotSignedIn
 
@@ -20,10 +20,12 @@ def account_for_enrolment(
     `refuse` raises Usage for an address that will not do, before a code is mailed to it.
     """
     bearer = cli.state.bearer(cli.now())
-    if bearer and bearer["level"] == "new" and not address:
-        return _finish(cli, bearer["account"], bearer["token"])
+    if bearer and bearer["level"] == "new" and _is_begun_for(bearer, address):
+        return _finish(cli, bearer)
     if bearer and not new:
         return signin.signed_in(cli, address)
+    if bearer and (unused := _unused(cli, address)) is not None:
+        return unused
     question = cli.t.gettext("Do you have an account here already?")
     is_new = new or not cli.terminal.confirm(question, NEW_ACCOUNT)
     address = signin.ask_address(cli, address)
@@ -31,25 +33,44 @@ def account_for_enrolment(
     return register(cli, address) if is_new else signin.sign_in(cli, address)
 
 
+def _is_begun_for(bearer: dict[str, Any], address: str | None) -> bool:
+    return not address or signin.canonical(address) == bearer.get("address")
+
+
+def _unused(cli: Cli, address: str | None) -> str | None:
+    """Return the account that was made here already and holds nothing: a second helps nobody."""
+    session = signin.kept(cli)
+    if session is None or not signin.is_of(cli, session, address):
+        return None
+    if status.listed(cli, session.account):
+        return None
+    cli.terminal.say(
+        cli.t.gettext("Going on with the account that you have made: it has no deposits yet.")
+    )
+    return session.account
+
+
 def register(cli: Cli, address: str) -> str:
     cli.client.token = None
     answer = cli.client.post("accounts", {"address": address, "locale": cli.t.locale})
-    signin.keep_bearer(cli, answer, None, "new")
+    signin.keep_bearer(cli, answer, None, "new", address)
     cli.terminal.say(cli.t.gettext("We sent a code to {address}.", address=address))
     return _confirm(cli, answer["account"])
 
 
-def _finish(cli: Cli, account: str, token: str) -> str:
+def _finish(cli: Cli, bearer: dict[str, Any]) -> str:
     """Go on with an account whose making was interrupted, wherever that was."""
-    cli.client.token = token
+    cli.client.token, account = bearer["token"], str(bearer["account"])
     try:
         cli.client.post(f"accounts/{account}/code/resend", {})
-    except (NotSignedIn, NotNow):
+    except (NotSignedIn, NotNow) as error:
+        if error.reason == "rate_limited":  # the account still waits: it is not given up
+            raise
         # Too late, or the last step had come through: then it is an account like any other.
         with cli.state.change() as found:
             found["bearer"] = None
-        return signin.sign_in(cli)
-    cli.terminal.say(cli.t.gettext("We sent you a fresh code."))
+        return signin.sign_in(cli, bearer.get("address"))
+    cli.terminal.say(cli.t.gettext("Going on with your new account. We sent you a fresh code."))
     return _confirm(cli, account)
 
 

@@ -196,7 +196,7 @@ def state_of(t: Translator, one: Proven) -> str:
     """Say when a piece was proven, or plainly that it was not."""
     if one.at is None:
         return t.gettext("NOT proven in this drill")
-    return t.gettext("proven with the piece itself on {date}", date=t.datetime(one.at))
+    return t.gettext("proven with the piece itself on {date}", date=t.moment(one.at))
 
 
 def say(cli: Cli, report: Report, verdict: Verdict) -> None:

@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from escrow.i18n import N_, Translator, translator
+
 if TYPE_CHECKING:
     from escrow.config import Settings
 
-_DEMO_HELP = (
+_DEMO_HELP = N_(
     "Try it on this machine alone: loopback only, a mailbox page instead of mail. Its data is "
     "where ESCROW_DATA_DIR says; else, beside a checkout's `make run`, in .data."
 )
 _CHECKOUT_DEMO = Path(".data")  # deploy/bootstrap.py makes it
 _ACCEPTED_CLOCK_SECONDS = 3600
+_WORDS = {"well": N_("ok"), "warning": N_("warn"), "wrong": N_("WRONG")}
 _TIME = "%Y-%m-%dT%H:%M"
 
 
@@ -33,15 +36,25 @@ class WrongConfiguration(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print the sentence as the client prints errors."""
-        click.echo(f"error: {self.message}", file=file, err=True)
+        click.echo(_t().gettext("error: {text}", text=self.message), file=file, err=True)
 
 
-@click.group("server", help="Run the service itself.")
+class _Refused(WrongConfiguration):
+    """The service refuses; it says so in English, as its API does."""
+
+    exit_code = 1
+
+
+def _t() -> Translator:
+    return translator(os.environ.get("ESCROW_LANGUAGE"))
+
+
+@click.group("server", help=N_("Run the service itself."))
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
     envvar="ESCROW_CONFIG",
-    help="Settings (TOML). ESCROW_<NAME> in the environment overrides each.",
+    help=N_("Settings (TOML). ESCROW_<NAME> in the environment overrides each."),
 )
 @click.pass_context
 def server(context: click.Context, config: Path | None) -> None:
@@ -50,7 +63,7 @@ def server(context: click.Context, config: Path | None) -> None:
         import sqlalchemy  # noqa: F401
     except ImportError:
         raise WrongConfiguration(
-            "The server is not installed: pip install 'escrow[server]'."
+            _t().gettext("The server is not installed: pip install 'escrow[server]'.")
         ) from None
     if config is not None:
         os.environ["ESCROW_CONFIG"] = str(config.absolute())
@@ -84,7 +97,9 @@ def _demo_dir() -> Path:
     return Path(directory) / "escrow-demo"
 
 
-def _verb(*options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], click.Command]:
+def _verb(
+    help_text: str, *options: Callable[[Any], Any]
+) -> Callable[[Callable[..., None]], click.Command]:
     """Declare a verb whose refusals are sentences."""
 
     def declare(function: Callable[..., None]) -> click.Command:
@@ -94,14 +109,14 @@ def _verb(*options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], cli
             try:
                 function(**given)
             except ConfigurationError as error:
-                raise WrongConfiguration(str(error)) from None
+                raise WrongConfiguration(error.sentence(_t())) from None
             except EscrowError as error:
-                raise click.ClickException(error.detail) from None
+                raise _Refused(error.detail) from None
 
         decorated: Any = run
         for option in reversed(options):
             decorated = option(decorated)
-        return server.command(function.__name__, help=function.__doc__)(decorated)
+        return server.command(function.__name__, help=help_text)(decorated)
 
     return declare
 
@@ -111,42 +126,44 @@ _ACCEPT_CLOCK = click.option(
     "--accept-clock",
     type=click.DateTime([_TIME, "%Y-%m-%d %H:%M"]),
     metavar="TIME",
-    help="After a step of more than 36 hours: the present time (UTC), read from another clock.",
+    help=N_("After a step of more than 36 hours: the present time (UTC), read from another clock."),
 )
 _RESUME = click.option(
     "--resume",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     nargs=2,
     metavar="FILE FILE",
-    help="Go on with a restored backup, as two operators have approved (escrow admin propose).",
+    help=N_("Go on with a restored backup, as two operators have approved (escrow admin propose)."),
 )
 
 
-@_verb(_DEMO)
+@_verb(N_("Make database, keys and the first admin's sign-in link. Once."), _DEMO)
 def init(demo: bool) -> None:
-    """Make database, keys and the first admin's sign-in link. Once."""
     from escrow.clock import SystemClock
     from escrow.install import install
 
-    made = install(read_settings(demo=demo), SystemClock())
-    click.echo("The service is set up.")
-    click.echo(f"\nThe ledger's key, for your records:\n  {made.ledger_vkey}")
-    click.echo(f"  Its digits, as kits and cards print them: {made.ledger_digits}")
-    click.echo(f"\nThe first admin signs in here, once, within 7 days:\n  {made.admin_link}")
+    made, t = install(read_settings(demo=demo), SystemClock()), _t()
+    digits = t.gettext(
+        "Its digits, as kits and cards print them: {digits}", digits=made.ledger_digits
+    )
+    click.echo(t.gettext("The service is set up."))
+    click.echo("\n" + t.gettext("The ledger's key, for your records:"))
+    click.echo(f"  {made.ledger_vkey}\n  {digits}")
+    click.echo("\n" + t.gettext("The first admin signs in here, once, within 7 days:"))
+    click.echo(f"  {made.admin_link}")
     if not demo:
-        click.echo("\nNow back up the key directory, apart from the database.")
+        click.echo("\n" + t.gettext("Now back up the key directory, apart from the database."))
 
 
-@_verb(_DEMO, _ACCEPT_CLOCK)
+@_verb(N_("Run web and custodian together, on one machine."), _DEMO, _ACCEPT_CLOCK)
 def run(demo: bool, accept_clock: Any) -> None:
-    """Run web and custodian together, on one machine."""
     from escrow import serve
 
     settings = read_settings(demo=demo)
     said = _ask_about_clock(settings, accept_clock)
     if settings.demo:
         settings = _on_a_free_port(settings)
-    code = serve.Supervisor(serve.children(said), click.echo).run(_Announcement(settings))
+    code = serve.Supervisor(serve.children(said), click.echo, _t()).run(_Announcement(settings))
     sys.exit(code)
 
 
@@ -166,20 +183,34 @@ def _ask_about_clock(settings: Settings, given: Any) -> list[str]:
     if given is not None:
         return ["--accept-clock", given.strftime(_TIME)]
     now = time.strftime(_TIME, time.gmtime())
+    t = _t()
     click.echo(
-        f"The service last worked on {utc(last)}. A clock that runs ahead would end waiting times "
-        "too early: after more than 36 hours somebody has to say that it is right."
+        t.gettext(
+            "The service last worked on {when}. A clock that runs ahead would end waiting times "
+            "too early: after more than 36 hours somebody has to say that it is right.",
+            when=utc(last),
+        )
     )
     if not sys.stdin.isatty():
         click.echo(
-            "Until then the ledger stands still: nothing is mailed, and nobody recovers. If it is "
-            f"now {now} (UTC), stop this and start it with: --accept-clock {now} "
-            f'(make run ARGS="--accept-clock {now}")'
+            t.gettext(
+                "Until then the ledger stands still: nothing is mailed, and nobody recovers. If "
+                "it is now {now} (UTC), stop this and start it with: --accept-clock {now} (make "
+                'run ARGS="--accept-clock {now}")',
+                now=now,
+            )
         )
         return []
-    if not click.confirm(f"Is it now {now} (UTC)?"):
-        raise WrongConfiguration("Then set this machine's clock right, and start again.")
+    if not _confirmed(t.gettext("Is it now {now} (UTC)?", now=now)):
+        raise WrongConfiguration(t.gettext("Then set this machine's clock right, and start again."))
     return ["--accept-clock", now]
+
+
+def _confirmed(question: str) -> bool:
+    """Ask yes or no, in the operator's language; Enter alone is a no."""
+    yes, no = _t().gettext("y"), _t().gettext("n")
+    choices = click.Choice([yes, no], case_sensitive=False)
+    return bool(click.prompt(question, type=choices, default=no) == yes)
 
 
 def _on_a_free_port(settings: Settings) -> Settings:
@@ -194,8 +225,12 @@ def _on_a_free_port(settings: Settings) -> Settings:
     os.environ.setdefault("ESCROW_LOG_REQUESTS", "false")
     if port != settings.listen_port:
         click.echo(
-            f"Port {settings.listen_port} is in use; taking {port}. Links that name "
-            f"{settings.listen_port}, the first admin's too, work with {port} in its place."
+            _t().gettext(
+                "Port {port} is in use; taking {other}. Links that name {port}, the first "
+                "admin's too, work with {other} in its place.",
+                port=settings.listen_port,
+                other=port,
+            )
         )
     if "ESCROW_PUBLIC_URL" not in os.environ:
         settings = read_settings(demo=True, port=port)
@@ -218,24 +253,23 @@ class _Announcement:
         self._next = time.monotonic() + 0.3
         if not serve.answers(self._settings.listen_host, self._settings.listen_port):
             return False
-        click.echo(f"The service is at {self._settings.public_url} (stop: Ctrl-C)")
+        t, url = _t(), self._settings.public_url
+        click.echo(t.gettext("The service is at {url} (stop: Ctrl-C)", url=url))
         if self._settings.demo and not self._settings.smtp_host:
-            click.echo(f"Its mails are at {self._settings.public_url}/demo/mailbox")
+            click.echo(t.gettext("Its mails are at {url}", url=f"{url}/demo/mailbox"))
         return True
 
 
-@_verb(_DEMO)
+@_verb(N_("Run the web tier."), _DEMO)
 def web(demo: bool) -> None:
-    """Run the web tier."""
     from escrow import serve
 
     settings = read_settings(demo=demo)
     serve.serve_web(settings)
 
 
-@_verb(_DEMO, _ACCEPT_CLOCK, _RESUME)
+@_verb(N_("Run the custodian, or stand by for the one that runs."), _DEMO, _ACCEPT_CLOCK, _RESUME)
 def custodian(demo: bool, accept_clock: Any, resume: tuple[Path, ...]) -> None:
-    """Run the custodian, or stand by for the one that runs."""
     from escrow.custodian import process
 
     accepted = _accepted(accept_clock)
@@ -251,32 +285,35 @@ def _accepted(said: Any) -> int:
     moment = int(said.replace(tzinfo=UTC).timestamp())
     if abs(moment - time.time()) > _ACCEPTED_CLOCK_SECONDS:
         raise WrongConfiguration(
-            f"This machine's clock says {time.strftime(_TIME, time.gmtime())} (UTC), "
-            "which is not the time that you gave. Set the clock right."
+            _t().gettext(
+                "This machine's clock says {now} (UTC), which is not the time that you gave. Set "
+                "the clock right.",
+                now=time.strftime(_TIME, time.gmtime()),
+            )
         )
     return moment + _ACCEPTED_CLOCK_SECONDS
 
 
-@_verb(_DEMO)
+@_verb(N_("Bring the database's tables up to date."), _DEMO)
 def migrate(demo: bool) -> None:
-    """Bring the database's tables up to date."""
     from escrow.migrations.run import upgrade
 
     upgrade(read_settings(demo=demo).database)
-    click.echo("The database is up to date.")
+    click.echo(_t().gettext("The database is up to date."))
 
 
-@_verb(_DEMO)
+@_verb(N_("Look at everything that can be wrong, and say what to do."), _DEMO)
 def doctor(demo: bool) -> None:
-    """Look at everything that can be wrong, and say what to do."""
     from escrow.clock import SystemClock
     from escrow.doctor import examine
 
-    is_well = True
-    for finding in examine(read_settings(demo=demo), SystemClock()):
+    is_well, t = True, _t()
+    words = {name: t.gettext(word) for name, word in _WORDS.items()}
+    width = max(map(len, words.values()))
+    for finding in examine(read_settings(demo=demo), SystemClock(), t):
         is_well = is_well and finding.is_well
-        word = "WRONG" if not finding.is_well else "warn " if finding.is_warning else "ok   "
-        click.echo(f"{word}  {finding.what}: {finding.said}")
+        word = "warning" if finding.is_warning else "well" if finding.is_well else "wrong"
+        click.echo(f"{words[word]:{width}}  {finding.what}: {finding.said}")
         if finding.advice:
             click.echo(f"       → {finding.advice}")
     if not is_well:

@@ -36,9 +36,11 @@ def sessions(cli: Cli, revoke: str | None, address: str | None) -> None:
                 state["bearer"] = None
     left = [line for line in found if line not in ended]
     for line in left:
-        here = cli.t.gettext("this one") if line["is_current"] else ""
         until = cli.t.gettext("until {when}", when=cli.t.datetime(line["expires_at"]))
-        cli.terminal.answer(f"{line['session']}  {until}  {here}".rstrip())
+        mark = "*" if line["is_current"] else " "
+        cli.terminal.answer(f"{mark} {line['session']}  {until}")
+    if any(line["is_current"] for line in left):
+        cli.terminal.say(cli.t.gettext("* this one"))
     if ended:
         cli.terminal.say(
             cli.t.ngettext("{n} sign-in was ended.", "{n} sign-ins were ended.", len(ended))

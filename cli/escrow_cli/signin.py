@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from escrow.i18n import N_
+from escrow_cli import status
 from escrow_cli.context import Cli
 from escrow_cli.errors import Locked, NotNow, NotSignedIn, StepUpRequired, Usage, WrongCode
 
@@ -16,6 +17,7 @@ MAIL_CODE = "ESCROW_MAIL_CODE"
 TOTP = "ESCROW_TOTP"
 ADDRESS = "ESCROW_ADDRESS"
 ACCOUNT = "ESCROW_ACCOUNT"
+SHOWN_LABELS = 3  # of an account's deposits, where one of several accounts is chosen
 SPARE_SECONDS = 60  # of the five minutes that a code is good for: what follows takes some of them
 
 
@@ -122,17 +124,27 @@ def full_session(cli: Cli, mail: MailSession, account: str, *, may_be_lost: bool
     keep_bearer(cli, answer, mail.login)
 
 
-def keep_bearer(cli: Cli, answer: dict[str, Any], login: str | None, level: str = "full") -> None:
-    """Use a session from now on and keep it in the state file."""
+def keep_bearer(
+    cli: Cli,
+    answer: dict[str, Any],
+    login: str | None,
+    level: str = "full",
+    address: str | None = None,
+) -> None:
+    """Use a session from now on and keep it in the state file.
+
+    `address` is kept of an account that is being made, so that its making can be taken up again.
+    """
     cli.client.token = answer["token"]
+    bearer = {
+        "token": answer["token"],
+        "account": answer["account"],
+        "login": login,
+        "level": level,
+        "expires_at": answer["expires_at"],
+    }
     with cli.state.change() as found:
-        found["bearer"] = {
-            "token": answer["token"],
-            "account": answer["account"],
-            "login": login,
-            "level": level,
-            "expires_at": answer["expires_at"],
-        }
+        found["bearer"] = bearer if address is None else bearer | {"address": address}
 
 
 def _totp(cli: Cli, login: str, account: str, *, may_be_lost: bool = False) -> dict[str, Any]:
@@ -164,8 +176,28 @@ def pick_account(cli: Cli, mail: MailSession) -> str:
     if len(found) == 1:
         return str(found[0]["account"])
     cli.terminal.say(cli.t.gettext("This address has more than one account."))
-    lines = [cli.t.gettext("made on {date}", date=cli.t.date(line["created_at"])) for line in found]
+    cli.client.token = mail.token
+    deposits = status.every(cli)
+    lines = [_described(cli, line, deposits) for line in found]
     return str(found[cli.terminal.choose(cli.t.gettext("Which one?"), lines)]["account"])
+
+
+def _described(cli: Cli, account: dict[str, Any], deposits: list[dict[str, Any]]) -> str:
+    """Say of an account what it holds, when it was made and when it was used last."""
+    t = cli.t
+    labels = [f"“{line['label']}”" for line in deposits if line["account"] == account["account"]]
+    more = len(labels) - SHOWN_LABELS
+    if more > 0:
+        labels[SHOWN_LABELS:] = [t.ngettext("{n} more", "{n} more", more)]
+    parts = [
+        ", ".join(labels) or t.gettext("empty: no deposits"),
+        t.gettext("made on {date}", date=t.date(account["created_at"])),
+    ]
+    if account["last_used_at"] is not None:
+        parts.append(t.gettext("last used on {when}", when=t.datetime(account["last_used_at"])))
+    if account["state"] == "closing":
+        parts.append(t.gettext("is being closed"))
+    return "; ".join(parts)
 
 
 def sign_in(cli: Cli, address: str | None = None) -> str:

@@ -1,6 +1,7 @@
 """What the client remembers: `$XDG_STATE_HOME/escrow/<host>.json`, mode 0600.
 
-    bearer       the session: token, account, login, level, expires_at; or null
+    bearer       the session: token, account, login, level, expires_at; of an account that is being
+                 made also its address; or null
     checkpoint   the newest checkpoint seen of this host's ledger (a signed note), or null
     deposits     per deposit its manifest hash; of one's own also the invitations (link and digits)
                  until they are accepted, and where its kit was saved (`kit`, a path); of one that

@@ -127,31 +127,40 @@ def state_name(t: Translator, state: str) -> str:
 
 
 def _show(cli: Cli, document: dict[str, Any]) -> None:
-    from escrow_cli import waysback
+    from escrow_cli import table, waysback
 
-    t, answer = cli.t, cli.terminal.answer
+    t = cli.t
     state = waysback.state_name(t, document)
-    answer(f"{document['label']}: {state}  ({document['deposit']})")
-    for line in document["custodies"]:
-        role = ROLES[line["role"]]
-        who = line["name"] or t.gettext(role)
-        held = state_name(t, line["state"])
-        answer(f"  {who}: {held}{_proven(cli, line)}")
-    for line in waysback.said(t, document):
-        answer(f"  {line}")
+    lines = table.wrapped(f"{document['label']}: {state}", hanging=2)
+    lines.append("  " + t.gettext("Deposit {id}", id=document["deposit"]))
+    lines += table.rows([_piece(cli, line) for line in document["custodies"]])
+    below = waysback.said(t, document)
     if document["closing_at"]:
-        answer("  " + t.gettext("It ends on {date}.", date=t.date(document["closing_at"])))
+        below.append(t.gettext("It ends on {date}.", date=t.date(document["closing_at"])))
     if document["recovery"]:
-        answer("  " + t.gettext("A recovery is running: {recovery}", recovery=document["recovery"]))
-        answer("  " + _when(cli, document["recovery"]))
-        answer("  " + t.gettext("Was that not you? `escrow veto` stops it."))
+        below.append(t.gettext("A recovery is running: {recovery}", recovery=document["recovery"]))
+        below.append(_when(cli, document["recovery"]))
+        below.append(t.gettext("Was that not you? `escrow veto` stops it."))
+    for line in below:
+        lines += table.wrapped(line, "  ", 4)
+    for line in lines:
+        cli.terminal.answer(line)
+
+
+def _piece(cli: Cli, line: dict[str, Any]) -> list[str]:
+    """Say of a piece who holds it, whether, and when that was proven."""
+    role = ROLES[line["role"]]
+    who = line["name"] or cli.t.gettext(role)
+    return [who, state_name(cli.t, line["state"]), _proven(cli, line)]
 
 
 def _when(cli: Cli, recovery: str) -> str:
     """Say how far a recovery is, and from when it can be finished."""
     found = cli.client.get(f"recoveries/{recovery}")
     if found["state"] == "frozen":
-        return cli.t.gettext("Your provider has put it on hold.")
+        return cli.t.gettext(
+            "Your provider has put it on hold: “{why}”.", why=found["hold_reason"] or "–"
+        )
     if found["ready_at"] is None:
         return cli.t.gettext(
             "Not everyone concerned has been told yet; the wait begins after that."
@@ -168,5 +177,5 @@ def _when(cli: Cli, recovery: str) -> str:
 def _proven(cli: Cli, line: dict[str, Any]) -> str:
     at = max(line["last_share_at"] or 0, line["last_check_at"] or 0)
     if line["paused"]:
-        return ", " + cli.t.gettext("paused: `escrow invite --resume` goes on")
-    return ", " + cli.t.gettext("proven on {date}", date=cli.t.date(at)) if at else ""
+        return cli.t.gettext("paused: `escrow invite --resume` goes on")
+    return cli.t.gettext("proven on {date}", date=cli.t.date(at)) if at else ""

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from escrow.i18n import N_, Translator
+from escrow_cli import table
 from escrow_cli.errors import ClientError, NotYet, Usage
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ class Terminal:
     def choose(self, question: str, choices: list[str], variable: str = "") -> int:
         """Ask for one of several, by number; returns its index."""
         for number, choice in enumerate(choices, 1):
-            self.say(f"  {number}. {choice}")
+            head = f"  {number}. "
+            self.say("\n".join(table.wrapped(choice, head, len(head))))
         while True:
             answer = self.ask(question, variable)
             if answer.isascii() and answer.isdigit() and 1 <= int(answer) <= len(choices):
@@ -136,6 +138,7 @@ class Terminal:
                     variable=variable,
                     count=len(choices),
                 )
+            self.say(self.t.gettext("Type a number from 1 to {count}.", count=len(choices)))
 
     def show_secret(self, text: str) -> None:
         """Show a secret on the terminal itself, never on stdout or stderr."""

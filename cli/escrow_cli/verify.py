@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from escrow.i18n import N_
+from escrow.i18n import N_, Translator
+from escrow_cli import table
 from escrow_cli.context import Cli, verb
 from escrow_cli.errors import NOTHING_SENT, Refused, of_protocol
 
@@ -26,6 +27,11 @@ class Entry:
     type: str
     custody: str | None
     who: str
+
+    def cells(self, t: Translator) -> list[str]:
+        """Return what a list shows of it."""
+        who = f" ({self.who})" if self.who else ""
+        return [f"{self.index:>6}", t.datetime(self.at), self.type + who]
 
     def document(self) -> dict[str, Any]:
         return {"index": self.index, "at": self.at, "type": self.type, "custody": self.custody}
@@ -52,9 +58,8 @@ def verify(cli: Cli, path: str | None, address: str | None, report: str | None) 
         ledger, entries = _of_customer(cli, address)
     checkpoint = ledger.newest()
     t = cli.t
-    for entry in entries:
-        who = f" ({entry.who})" if entry.who else ""
-        cli.terminal.answer(f"{entry.index:>8}  {t.datetime(entry.at)}  {entry.type}{who}")
+    for line in table.rows([entry.cells(t) for entry in entries]):
+        cli.terminal.answer(line)
     cli.terminal.answer(
         t.ngettext(
             "{n} entry checked: it stands in the ledger of {size} entries.",

@@ -6,15 +6,14 @@ request is a draft, and customer and contact compare its number on the telephone
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any
 
-from escrow.i18n import N_
+from escrow.i18n import N_, Translator
 from escrow.protocol import keys
 from escrow.protocol import release as releases
 from escrow.protocol.encoding import b64url, grouped, sha256
 from escrow_cli.context import Cli
-from escrow_cli.errors import NotNow, NotYet
+from escrow_cli.errors import NotNow, NotYet, Usage
 from escrow_cli.signin import with_step_up
 
 if TYPE_CHECKING:
@@ -26,6 +25,14 @@ BY_MAIL = frozenset({"kit", "contacts"})
 WITH_KIT = frozenset({"kit", "totp+kit"})
 OF_CONTACTS = frozenset({"contacts", "totp+contacts"})
 DRAFT = "ESCROW_DRAFT"
+DAY = 86400
+PROOFS = {
+    "totp": N_("your authenticator app"),
+    "kit": N_("your kit"),
+    "contacts": N_("your contacts"),
+    "totp+kit": N_("your authenticator app and your kit"),
+    "totp+contacts": N_("your authenticator app and your contacts"),
+}
 _DEPOSIT_STATES = {"active", "complete", "closing"}
 
 
@@ -75,22 +82,42 @@ def _not_possible(proof: str) -> NotNow:
     )
 
 
-def draft(
-    cli: Cli, deposit: str, standing: list[dict[str, Any]], proof: str, reason: str
-) -> dict[str, Any]:
-    """Go on with a request that contacts have to prove, or make one; returns its document.
+def standing(cli: Cli, drafts: list[dict[str, Any]], proof: str) -> dict[str, Any] | None:
+    """Return the request that the person goes on with, None for a new one.
 
     A stranger with access to the mailbox may have made one too, so the person says which is hers.
     """
-    fitting = [line for line in standing if line["proof"] == proof]
-    if fitting:
-        lines = [described(cli, line) for line in fitting]
-        lines.append(cli.t.gettext("none of these: make a new request"))
-        chosen = cli.terminal.choose(cli.t.gettext("Which request is yours?"), lines, DRAFT)
-        if chosen < len(fitting):
-            return fitting[chosen]
-    body = {"deposit": deposit, "reason": reason, "proof": proof}
-    return ask(cli, secrets.token_hex(16), body)
+    fitting = [line for line in drafts if line["proof"] == proof]
+    if not fitting:
+        return None
+    lines = [described(cli, line) for line in fitting]
+    lines.append(cli.t.gettext("none of these: make a new request"))
+    chosen = cli.terminal.choose(cli.t.gettext("Which request is yours?"), lines, DRAFT)
+    return fitting[chosen] if chosen < len(fitting) else None
+
+
+def refuse_slower(cli: Cli, own: Piece, proof: str) -> None:
+    """Refuse to wait for contacts with the kit in hand: it proves more, and sooner. Raises Usage.
+
+    It is no proof beside contacts. Once the wait is over it is used as a piece like any other.
+    """
+    if proof not in OF_CONTACTS:
+        return
+    waiting = own.manifest.waiting_seconds
+    better = "kit" if proof == "contacts" else "totp+kit"
+    days = max(3 * waiting, 7 * DAY) if better == "kit" else max(2 * waiting, 14 * DAY)
+    raise Usage(
+        N_("You have your kit: then no contacts have to vouch for you."),
+        N_("Use --proof {better}: you wait about {days}. Or leave --kit out."),
+        reason="kit_is_better",
+        better=better,
+        days=cli.t.ngettext("{n} day", "{n} days", -(-days // DAY)),
+    )
+
+
+def proof_name(t: Translator, proof: str) -> str:
+    """Say in words what a recovery was opened with."""
+    return t.gettext(PROOFS[proof]) if proof in PROOFS else proof
 
 
 def described(cli: Cli, line: dict[str, Any]) -> str:

@@ -26,11 +26,12 @@ class CodeIn(Body):
 
 
 class AccountLine(Body):
-    """One account of an address."""
+    """One account of an address; `last_used_at` is when a code of its authenticator was right."""
 
     account: Identifier
     state: str
     created_at: Seconds
+    last_used_at: Seconds | None
 
 
 class MailSession(Body):

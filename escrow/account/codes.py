@@ -37,7 +37,8 @@ def issue(
 ) -> MailCode:
     """Make a code and queue its mail; raises RateLimited for the sixth within an hour.
 
-    Purposes: login (subject None), account (subject = account), address (subject = address row).
+    Purposes: login (subject None), account (subject = account), address (subject = address row),
+    contact (subject = custody).
     """
     now = web.clock.now()
     lookup = web.keys.lookup(address)

@@ -49,7 +49,12 @@ def enter_login_code(login: str, json_data: CodeIn) -> Result:
             db, web(), login, json_data.code, tries_left
         )
         lines = [
-            {"account": row.id, "state": row.state, "created_at": row.created_at}
+            {
+                "account": row.id,
+                "state": row.state,
+                "created_at": row.created_at,
+                "last_used_at": totp.last_used_at(db, row.id),
+            }
             for row in accounts
         ]
         return {

@@ -69,7 +69,8 @@ class Totp(Base):
 class MailCode(Base):
     """A code sent by mail, of which only the keyed hash is stored. `mac` covers all other columns.
 
-    Purposes: login (subject null), account (subject = account), address (subject = address row).
+    Purposes: login (subject null), account (subject = account), address (subject = address row),
+    contact (subject = custody), which becomes `reached` when the code has come back.
     """
 
     __tablename__ = "mail_code"

@@ -15,6 +15,7 @@ from escrow.account.models import Totp
 from escrow.context import Web
 from escrow.errors import Locked, WrongState
 
+STEP_SECONDS = 30
 MAX_TRIES = 5
 WINDOW_SECONDS = 15 * 60
 HARD_STOP = 100
@@ -115,6 +116,12 @@ def confirm(db: Session, web: Web, account: str, code: str) -> bool:
     return rows.swap(
         db, web.keys, row, secret=sealed, pending_secret=None, last_step=step, **_CLEARED
     )
+
+
+def last_used_at(db: Session, account: str) -> int | None:
+    """Return when a code was right last, to 30 seconds; None for an authenticator never used."""
+    row = db.get(Totp, account)
+    return row.last_step * STEP_SECONDS if row is not None and row.last_step else None
 
 
 _CLEARED = {"window_start": 0, "window_tries": 0, "wrong_in_a_row": 0, "locked_until": 0}

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from escrow.config import Settings
 from escrow.errors import ConfigurationError
+from escrow.i18n import N_
 from escrow.keyfile import create_private, read_private
 from escrow.protocol.encoding import pae
 
@@ -56,8 +57,11 @@ def aad_bytes(aad: Context) -> bytes:
 def not_opened(name: str) -> KeyringError:
     """Make the error for wrapped bytes that do not open."""
     return KeyringError(
-        f"The custodian's keys do not open with this keyring ({name}): key file and keyring do not "
-        "belong together. Restore both from the same backup."
+        N_(
+            "The custodian's keys do not open with this keyring ({name}): key file and keyring do "
+            "not belong together. Restore both from the same backup."
+        ),
+        name=name,
     )
 
 
@@ -73,7 +77,11 @@ class FileKeyring:
         """Read the key; raises ConfigurationError."""
         key = read_private(path)
         if len(key) != KEY_LENGTH_BYTES:
-            raise ConfigurationError(f"{path} is damaged: {KEY_LENGTH_BYTES} bytes are needed")
+            raise ConfigurationError(
+                N_("{path} is damaged: {length} bytes are needed"),
+                path=path,
+                length=KEY_LENGTH_BYTES,
+            )
         return cls(key)
 
     @classmethod

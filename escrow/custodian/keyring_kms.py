@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from escrow.config import Settings
 from escrow.custodian.keyring import Context, KeyringError, not_opened
+from escrow.i18n import N_
 
 _REFUSALS = {"InvalidCiphertextException", "IncorrectKeyException"}
 
@@ -59,4 +60,6 @@ class KmsKeyring:
 
 
 def _unreachable(error: Exception) -> KeyringError:
-    return KeyringError(f"The key management service cannot be used ({type(error).__name__}).")
+    return KeyringError(
+        N_("The key management service cannot be used ({why})."), why=type(error).__name__
+    )

@@ -23,6 +23,7 @@ from escrow.custodian.keyring import (
     aad_bytes,
     not_opened,
 )
+from escrow.i18n import N_
 from escrow.keyfile import read_private
 
 _lock = threading.Lock()
@@ -79,7 +80,7 @@ class Pkcs11Keyring:
         with _lock:
             session = self._open()
             if list(session.get_objects(self._wanted())):
-                raise KeyringError(f"The token has a key “{self._place[2]}” already.")
+                raise KeyringError(N_("The token has a key “{name}” already."), name=self._place[2])
             session.generate_key(
                 pkcs11.KeyType.AES, 256, label=self._place[2], store=True, template=template
             )
@@ -90,7 +91,11 @@ class Pkcs11Keyring:
         except PKCS11Error as error:
             raise _unreachable(error) from None
         if len(found) != 1:
-            raise KeyringError(f"The token has {len(found)} keys named “{self._place[2]}”, not 1.")
+            raise KeyringError(
+                N_("The token has {count} keys named “{name}”, not 1."),
+                count=len(found),
+                name=self._place[2],
+            )
         return found[0]
 
     def _wanted(self) -> dict[Any, Any]:
@@ -120,4 +125,4 @@ def _gcm(nonce: bytes, aad: Context) -> dict[str, Any]:
 
 
 def _unreachable(error: Exception) -> KeyringError:
-    return KeyringError(f"The token cannot be used ({type(error).__name__}).")
+    return KeyringError(N_("The token cannot be used ({why})."), why=type(error).__name__)

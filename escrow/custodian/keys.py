@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from escrow.custodian.keyring import Keyring
 from escrow.errors import ConfigurationError
+from escrow.i18n import N_
 from escrow.keyfile import create_private, read_private, replace_private
 from escrow.ledger.append import Author
 from escrow.protocol import note, seal
@@ -136,14 +137,21 @@ class CustodianKeys:
             file = read_document(read_private(path), _FILE, "keys", 16384)
             if file["keyring"] != keyring.name:
                 raise ConfigurationError(
-                    f"{path} was wrapped by the keyring “{file['keyring']}”, and the settings name "
-                    f"“{keyring.name}”."
+                    N_(
+                        "{path} was wrapped by the keyring “{keyring}”, and the settings name "
+                        "“{name}”."
+                    ),
+                    path=path,
+                    keyring=file["keyring"],
+                    name=keyring.name,
                 )
             origin = file["origin"]
             plain = keyring.unwrap(file["wrapped"], _context(origin))
             found = read_document(plain, _KEYS, "keys", 8192)
         except ProtocolError:
-            raise ConfigurationError(f"{path} is damaged: restore it from its backup") from None
+            raise ConfigurationError(
+                N_("{path} is damaged: restore it from its backup"), path=path
+            ) from None
         ledger, sealing = found["ledger"], found["sealing"]
         return cls(
             found["mac_key"],

@@ -23,6 +23,7 @@ from escrow.recovery.flow import times_of
 from escrow.recovery.models import Recovery
 from escrow.recovery.proofs import PAST_VETO
 
+MAX_REASON_LENGTH = 200  # characters: what an approval may have
 TOKEN_SECONDS = 60 * 86400
 LEAVE_SECONDS = 200 * 86400  # longer than from one half-yearly letter to the next
 _WITH_WAY_OUT = {"contact_thanks", "check_reminder"}
@@ -156,7 +157,12 @@ class _Links:
         return self.contact is None or custodies.may_stop(self.contact)
 
     def veto(self, recovery: Recovery) -> str:
-        """Stop this recovery: for the customer and for who has held a piece."""
+        """Stop this recovery: for the customer and for who has held a piece.
+
+        Who is invited can stop nothing yet, and is led to where the invitation is declined.
+        """
+        if self.contact is not None and self.contact.state == "invited":
+            return self._decline(self.contact)
         if not self._may_stop():
             return self.custodian.settings.public_url
         return self._make("veto", f"veto/{recovery.id}", recovery.id)
@@ -171,11 +177,13 @@ class _Links:
         """Stop being a contact, and report the piece lost, without the piece."""
         if self.contact is None:
             return {}
-        page = f"contact/{self.contact.id}"
         return {
-            "stop_link": self._make("decline", f"{page}/stop"),
-            "lost_link": self._make("lost", f"{page}/lost"),
+            "stop_link": self._decline(self.contact),
+            "lost_link": self._make("lost", f"contact/{self.contact.id}/lost"),
         }
+
+    def _decline(self, contact: CustodyRow) -> str:
+        return self._make("decline", f"contact/{contact.id}/stop")
 
 
 def tell_customer(
@@ -225,13 +233,22 @@ def tell_about_recovery(custodian: Custodian, db: Session, entry: Entry, message
     if recovery is None or deposit is None or deposit.kind == "drill":
         return  # of a drill nobody need do anything, and nothing real is out
     since = recovery.opened_at - machine.CHANGED_LATELY_SECONDS
+    occasion = entry.event.id
+    extra = _reason(entry)
     for recipient in customer_recipients(custodian, db, recovery.account, since).recipients:
-        send(custodian, db, deposit, recipient, message, recovery, occasion=entry.event.id)
+        send(custodian, db, deposit, recipient, message, recovery, occasion=occasion, extra=extra)
     name = f"{message}_contact"
     if recovery.proof in PAST_VETO and message == "recovery_ready":
         name = "recovery_ready_contact_informed"
     for recipient in contact_recipients(custodian, db, deposit).recipients:
-        send(custodian, db, deposit, recipient, name, recovery, occasion=entry.event.id)
+        send(custodian, db, deposit, recipient, name, recovery, occasion=occasion)
+
+
+def _reason(entry: Entry) -> dict[str, str]:
+    """Return why an operator has put a recovery on hold: for its customer, not for contacts."""
+    if entry.event.type != "recovery frozen":
+        return {}
+    return {"reason": str(entry.event.data["reason"])[:MAX_REASON_LENGTH] or "–"}
 
 
 def name_of(custodian: Custodian, db: Session, custody: str) -> str:

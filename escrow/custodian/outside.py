@@ -22,6 +22,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from escrow.errors import ConfigurationError
+from escrow.i18n import N_
 from escrow.keyfile import create_private, replace_private, sync_directory
 from escrow.protocol import tree
 from escrow.protocol.errors import ProtocolError
@@ -37,11 +38,22 @@ class OutsideDamaged(ConfigurationError):
     """The files outside the database are missing or damaged."""
 
 
-def _damaged(path: Path, what: str) -> OutsideDamaged:
-    return OutsideDamaged(
-        f"{path} {what}. The custodian does not run without what these files promise: restore the "
-        "whole directory from its backup."
-    )
+_MISSING = N_(
+    "{path} is missing. The custodian does not run without what these files promise: restore the "
+    "whole directory from its backup."
+)
+_SHORT = N_(
+    "{path} is shorter than its checkpoint says. The custodian does not run without what these "
+    "files promise: restore the whole directory from its backup."
+)
+_OTHER_ROOT = N_(
+    "{path} does not give the root of its checkpoint. The custodian does not run without what "
+    "these files promise: restore the whole directory from its backup."
+)
+_DAMAGED = N_(
+    "{path} is damaged{where}. The custodian does not run without what these files promise: "
+    "restore the whole directory from its backup."
+)
 
 
 class Outside:
@@ -81,9 +93,9 @@ class Outside:
             at, _, text = path.read_text("ascii").partition("\n")
             return int(at), Checkpoint.parse(text)
         except OSError:
-            raise _damaged(path, "is missing") from None
+            raise OutsideDamaged(_MISSING, path=path) from None
         except (ValueError, ProtocolError):
-            raise _damaged(path, "is damaged") from None
+            raise OutsideDamaged(_DAMAGED, path=path, where="") from None
 
     def _read_leaves(self) -> tree.Frontier:
         """Take up the leaves that the checkpoint proves, and no more."""
@@ -95,13 +107,13 @@ class Outside:
                     chunk = file.read(_CHUNK)
                     missing = (self.checkpoint.size - frontier.size) * HASH_LENGTH_BYTES
                     if not chunk or (len(chunk) < _CHUNK and len(chunk) < missing):
-                        raise _damaged(path, "is shorter than its checkpoint says")
+                        raise OutsideDamaged(_SHORT, path=path)
                     for hashed in _split(chunk[:missing]):
                         frontier.append(hashed)
         except OSError:
-            raise _damaged(path, "is missing") from None
+            raise OutsideDamaged(_MISSING, path=path) from None
         if frontier.root() != self.checkpoint.root:
-            raise _damaged(path, "does not give the root of its checkpoint")
+            raise OutsideDamaged(_OTHER_ROOT, path=path)
         return frontier
 
     def leaves(self, start: int, stop: int) -> list[bytes]:
@@ -127,13 +139,13 @@ class Outside:
         try:
             content = path.read_bytes()
         except OSError:
-            raise _damaged(path, "is missing") from None
+            raise OutsideDamaged(_MISSING, path=path) from None
         length = content.rfind(b"\n") + 1
         words = {}
         for number, line in enumerate(content[:length].split(b"\n")[:-1], 1):
             match = _LINE.match(line)
             if match is None:
-                raise _damaged(path, f"is damaged in line {number}")
+                raise OutsideDamaged(_DAMAGED, path=path, where=f" ({number})")
             words[match[1].decode()] = match[2].decode()
         return words, length
 
@@ -173,7 +185,7 @@ def lock(directory: Path) -> int | None:
     try:
         descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CLOEXEC)
     except OSError:
-        raise _damaged(directory / "lock", "is missing") from None
+        raise OutsideDamaged(_MISSING, path=directory / "lock") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -17,6 +17,7 @@ from escrow.custodian.service import Custodian
 from escrow.db import Database
 from escrow.errors import ConfigurationError
 from escrow.hardening import lock_memory, no_core_dumps
+from escrow.i18n import N_
 from escrow.mail.send import Sender
 from escrow.migrations.ready import require_ready
 
@@ -72,8 +73,10 @@ def go_on_with_backup(custodian: Custodian, paths: Sequence[Path]) -> bool:
     try:
         files = [path.read_bytes() for path in paths]
     except OSError as error:
-        raise ConfigurationError(f"{error.filename} cannot be read: {error.strerror}") from None
+        raise ConfigurationError(
+            N_("{path} cannot be read: {why}"), path=error.filename, why=error.strerror
+        ) from None
     with Leader(custodian.database, custodian.outside.directory) as leader:
         if not leader.try_to_lead():
-            raise ConfigurationError("Another custodian runs on these files: stop it first.")
+            raise ConfigurationError(N_("Another custodian runs on these files: stop it first."))
         return resume.resume(custodian, files)

@@ -34,6 +34,7 @@ from escrow.custodian.takeup import DatabaseBehind, check, database_size, first_
 from escrow.db import changed
 from escrow.deposit.models import Blob, CustodyRow, Deposit
 from escrow.errors import ConfigurationError
+from escrow.i18n import N_, Translator
 from escrow.ledger.append import append
 from escrow.ledger.models import LedgerEvent
 from escrow.operators import Operator
@@ -46,12 +47,21 @@ TOTP_STEP_SECONDS = 30
 _CHUNK = 500
 
 
+_NOT_ACCEPTED = N_("The backup is not accepted ({reason}), nothing was changed. {advice}")
+
+
 class NotResumed(ConfigurationError):
     """The backup is not accepted, and nothing was changed; `reason` is one of a few fixed words."""
 
-    def __init__(self, reason: str, advice: str) -> None:
-        super().__init__(f"The backup is not accepted ({reason}), nothing was changed. {advice}")
+    def __init__(self, reason: str, advice: str, **params: object) -> None:
         self.reason = reason
+        self._advice = ConfigurationError(advice, **params)
+        super().__init__(_NOT_ACCEPTED, reason=reason, advice=self._advice)
+
+    def sentence(self, t: Translator) -> str:
+        """Say it, and what to do, in the operator's language."""
+        advice = self._advice.sentence(t)
+        return t.gettext(_NOT_ACCEPTED, reason=self.reason, advice=advice)
 
 
 @dataclass(frozen=True)
@@ -107,8 +117,11 @@ def _check_prefix(custodian: Custodian) -> None:
     if wrong is not None:
         raise NotResumed(
             "another history",
-            f"The database has others than the signed entries, from entry {wrong} on: it was used "
-            "with other files. Use it with those, or restore a backup of this ledger.",
+            N_(
+                "The database has others than the signed entries, from entry {wrong} on: it was "
+                "used with other files. Use it with those, or restore a backup of this ledger."
+            ),
+            wrong=wrong,
         )
 
 
@@ -155,8 +168,10 @@ def _signer(custodian: Custodian, signed: SignedApproval) -> Operator:
 def _refused(reason: str) -> NotResumed:
     return NotResumed(
         reason,
-        "Two different operators must approve the present state within seven days: "
-        "`escrow admin propose accept-backup` on this host, then `escrow admin approve FILE`.",
+        N_(
+            "Two different operators must approve the present state within seven days: `escrow "
+            "admin propose accept-backup` on this host, then `escrow admin approve FILE`."
+        ),
     )
 
 
@@ -175,7 +190,7 @@ def _require_accepted_before(custodian: Custodian, files: list[bytes]) -> None:
         if db.scalars(query).first() is None:
             raise NotResumed(
                 "not behind",
-                "The database has all that was signed: start the custodian without --resume.",
+                N_("The database has all that was signed: start the custodian without --resume."),
             )
 
 

@@ -22,6 +22,7 @@ from escrow.custodian.sequencer import Batch, line_of, node_rows
 from escrow.custodian.signing import publish, store
 from escrow.db import Database
 from escrow.errors import ConfigurationError
+from escrow.i18n import N_
 from escrow.ledger.models import LedgerEvent, LedgerNode
 from escrow.ledger.read import newest_checkpoint
 from escrow.protocol import note, tree
@@ -37,11 +38,15 @@ class DatabaseBehind(ConfigurationError):
 
     def __init__(self, have: int, promised: int) -> None:
         super().__init__(
-            f"The database has {have} of the {promised} ledger entries that were signed, or others "
-            "in their place: it is a restored backup, or not the database of this custodian. It "
-            "would bring back vetoed recoveries, spent codes and destroyed shares. If the newer "
-            "database still exists, go back to it. If not, two operators must approve to go on "
-            "with this one (escrow server custodian --resume)."
+            N_(
+                "The database has {have} of the {promised} ledger entries that were signed, or "
+                "others in their place: it is a restored backup, or not the database of this "
+                "custodian. It would bring back vetoed recoveries, spent codes and destroyed "
+                "shares. If the newer database still exists, go back to it. If not, two operators "
+                "must approve to go on with this one (escrow server custodian --resume)."
+            ),
+            have=have,
+            promised=promised,
         )
 
 
@@ -88,7 +93,9 @@ def check(database: Database, keys: CustodianKeys, outside: Outside) -> Undone:
     """Check as `take_up` does, and change nothing."""
     outside.reload()
     if outside.checkpoint.origin != keys.origin:
-        raise OutsideDamaged(f"The files in {outside.directory} are of another ledger.")
+        raise OutsideDamaged(
+            N_("The files in {path} are of another ledger."), path=outside.directory
+        )
     with database.reading() as db:
         size = database_size(db)
         entries = Entries(db, keys)

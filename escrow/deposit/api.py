@@ -13,7 +13,6 @@ from escrow.deposit import bodies, closing, contact, contacts, custodies, enrol,
 from escrow.deposit.models import CustodyRow, Deposit
 from escrow.ledger import read
 from escrow.ledger.models import LedgerEvent
-from escrow.protocol.move import Move
 
 blueprint = api_blueprint("deposit")
 
@@ -160,16 +159,17 @@ def _record_fetch(context: Web, custody: str, token: bytes) -> str:
 def attest(custody: str, json_data: bodies.AttestationIn) -> Any:
     """Prove that a piece is still held; the first proof with the piece itself accepts it."""
     context = web()
-    said = (json_data.means, json_data.checkpoint_hash, json_data.time)
     try:
-        return _attest(context, custody, said, json_data.signature)
+        return _attest(context, custody, json_data)
     except IntegrityError:  # the same proof twice at the same moment
-        return _attest(context, custody, said, json_data.signature)
+        return _attest(context, custody, json_data)
 
 
-def _attest(context: Web, custody: str, said: tuple[str, bytes, int], signature: bytes) -> Result:
+def _attest(context: Web, custody: str, body: bodies.AttestationIn) -> Result:
+    said = (body.means, body.checkpoint_hash, body.time)
     with context.database.transaction() as db:
-        return {"state": flow.attest(db, context, custody, said, signature).state}
+        row = flow.attest(db, context, custody, said, body.signature, locale=body.locale)
+        return {"state": row.state}
 
 
 @blueprint.post("/custodies/<id:custody>/resume")
@@ -227,26 +227,6 @@ def report_lost(custody: str, json_data: bodies.LeaveIn) -> Any:
             account = str(auth.require(db).account)
             return {"state": contacts.lost_by_customer(db, context, account, custody).state}
         return {"state": contacts.lost(db, context, row, row.role).state}
-
-
-@blueprint.post("/custodies/<id:custody>/address")
-@blueprint.input(bodies.MoveIn)
-@blueprint.output(bodies.StateOut)
-@blueprint.doc(security=CONTACT, responses=[404, 409])
-def move(custody: str, json_data: bodies.MoveIn) -> Any:
-    """Move a contact to another name or address; the customer and the old address are told."""
-    context = web()
-    try:
-        return _move(context, custody, json_data)
-    except IntegrityError:  # the same move twice at the same moment
-        return _move(context, custody, json_data)
-
-
-def _move(context: Web, custody: str, said: bodies.MoveIn) -> Result:
-    with context.database.transaction() as db:
-        row = contact.signer(db, context, custody, lock=True)
-        to = Move(said.name, said.address, said.nonce, said.previous)
-        return {"state": contacts.move(db, context, row, to, contact.signed_request()).state}
 
 
 @blueprint.post("/custodies/<id:custody>/phrase")

@@ -8,9 +8,11 @@ from escrow.api import (
     Address,
     Base64,
     Body,
+    Code,
     Hash,
     Identifier,
     Integer,
+    Locale,
     Query,
     Seconds,
     Signature,
@@ -56,7 +58,7 @@ class CloseIn(Body):
 class ReopenIn(Body):
     """Undo a closing; the token of a mail link, or null from a session or a signed request."""
 
-    token: Annotated[str, Text(64, 20)] | None = None
+    token: Token | None = None
 
 
 class ReplacedIn(Body):
@@ -86,18 +88,35 @@ class TokenIn(Body):
 
 
 class AttestationIn(Body):
-    """A custodian's proof of possession."""
+    """A custodian's proof of possession; with `locale` a contact chooses the language of mails."""
 
     means: Literal["share", "check"]
     checkpoint_hash: Hash
     time: Seconds
     signature: Signature
+    locale: Locale | None = None
 
 
 class PhraseIn(Body):
     """The phrase that a contact will see in every mail."""
 
     phrase: Annotated[str, Text(80, 1)]
+
+
+class LinkIn(Body):
+    """The token of a mail link."""
+
+    token: Token
+
+
+class LinkOut(Body):
+    """What a mail link is about; `custody` is null for the customer's own."""
+
+    deposit: Identifier
+    label: str
+    created_at: Seconds
+    recovery: Identifier | None
+    custody: Identifier | None
 
 
 class LeaveIn(Body):
@@ -116,6 +135,25 @@ class MoveIn(Body):
     address: Address
     nonce: Annotated[bytes, Base64.exactly(16)]
     previous: Hash
+
+
+class NewAddressIn(Body):
+    """Where a contact wants to move."""
+
+    address: Address
+
+
+class CodeSent(Body):
+    """Whether a code was mailed; not when it is the address that the contact has already."""
+
+    is_sent: bool
+
+
+class AddressCodeIn(Body):
+    """The code that was mailed to where a contact wants to move."""
+
+    address: Address
+    code: Code
 
 
 class WrapIn(Body):

@@ -2,15 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from escrow.api import CONTACT, SESSION, Result, api_blueprint
-from escrow.context import Web, web
-from escrow.deposit import bodies, closing, contact, custodies, replacing
+from escrow.context import web
+from escrow.deposit import asking, bodies, closing, custodies, replacing
 from escrow.deposit.api import mine
-from escrow.deposit.models import CustodyRow, Deposit
-from escrow.errors import NotFound
-from escrow.mail import tokens
+from escrow.deposit.models import Deposit
 
 blueprint = api_blueprint("deposit_closing")
 
@@ -40,24 +36,16 @@ def reopen_deposit(deposit: str, json_data: bodies.ReopenIn) -> Any:
     """Undo a scheduled closing: from a session, a contact's signed request, a mail link's token."""
     context = web()
     with context.database.transaction() as db:
-        row, custody = _who_reopens(db, context, deposit, json_data.token)
+        row, custody = asking.who_undoes(
+            db,
+            context,
+            json_data.token,
+            lambda found: found.deposit == deposit,
+            "reopen",
+            find=lambda: custodies.find_deposit(db, deposit, lock=True),
+            find_own=lambda: mine(db, deposit, lock=True),
+        )
         return _state(closing.reopen(db, context, row, custody))
-
-
-def _who_reopens(
-    db: Session, context: Web, deposit: str, token: str | None
-) -> tuple[Deposit, CustodyRow | None]:
-    """Return the deposit, and the contact who asks: None for the customer."""
-    if token is not None:
-        found = tokens.peek(db, context.keys, context.clock.now(), "reopen", token)
-        if found.deposit != deposit:
-            raise NotFound
-        row = custodies.find_deposit(db, deposit, lock=True)
-        return row, custodies.find_custody(db, found.custody) if found.custody else None
-    if contact.is_signed():
-        signer = contact.signer(db, context)
-        return custodies.find_deposit(db, deposit, lock=True), signer
-    return mine(db, deposit, lock=True), None
 
 
 @blueprint.post("/deposits/<id:deposit>/replaced")

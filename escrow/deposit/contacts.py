@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from escrow.account import addresses
 from escrow.account.models import Account
 from escrow.context import Web
-from escrow.deposit import custodies
+from escrow.deposit import custodies, reaching
 from escrow.deposit.flow import delete_blobs, event_id, own_custody, say
 from escrow.deposit.models import LEFT, LEFT_SECONDS, CustodyRow
 from escrow.errors import MalformedRequest, NotFound, WrongState
@@ -80,25 +80,44 @@ def set_phrase(db: Session, web: Web, row: CustodyRow, phrase: str) -> CustodyRo
     return row
 
 
+def ask_to_move(db: Session, web: Web, row: CustodyRow, address: str) -> bool:
+    """Mail a code to where a contact wants to move; False where it is the address already.
+
+    Raises MalformedRequest (address), RateLimited, WrongState.
+    """
+    if _may_move(web, row)[1] == address:
+        return False
+    _check_address(db, web, row, address)
+    locale = row.locale or db.get_one(Account, row.account).locale
+    reaching.send_code(db, web, row, address, locale)
+    return True
+
+
+def _may_move(web: Web, row: CustodyRow) -> tuple[str, str, bytes]:
+    """Return name, address and nonce of a contact that may move; raises WrongState."""
+    details = custodies.contact_details(web.keys, row)
+    if row.role != "contact" or row.state not in _MOVING or details is None:
+        raise WrongState(row.state)
+    return details
+
+
 def move(
     db: Session, web: Web, row: CustodyRow, to: Move, signed: custodies.SignedRequest
 ) -> CustodyRow:
     """Take a contact's new name and address; the old address is told here, before it is gone.
 
-    The custodian checks the signature again before it tells anybody anything at the new address.
-    The same move once more changes nothing. Raises MalformedRequest (address, body, previous,
-    time), WrongState.
+    A new address counts once a code has come back from it. The custodian checks the signature
+    again before it tells anybody anything there. The same move once more changes nothing. Raises
+    MalformedRequest (address, body, previous, time), WrongState.
     """
-    if row.role != "contact" or row.state not in _MOVING:
-        raise WrongState(row.state)
-    details = custodies.contact_details(web.keys, row)
-    if details is None:
-        raise WrongState(row.state)
+    details = _may_move(web, row)
     if details == (to.name, to.address, to.nonce):
         return row
     moved = _moved(to, signed)
     _check_follows(db, row, moved)
     _check_address(db, web, row, to.address)
+    if to.address != details[1]:
+        reaching.check(db, web, row, to.address)
     identifier = event_id("moved", moved.signature)
     _tell_old_address(db, web, row, details, identifier)
     row.name = web.keys.encrypt(custodies.NAME, row.id, row.account, to.name)

@@ -98,10 +98,17 @@ def invitation_of(db: Session, web: Web, custody: str) -> tuple[bytes, str]:
 
 
 def attest(
-    db: Session, web: Web, custody: str, said: tuple[str, bytes, int], signature: bytes
+    db: Session,
+    web: Web,
+    custody: str,
+    said: tuple[str, bytes, int],
+    signature: bytes,
+    *,
+    locale: str | None = None,
 ) -> CustodyRow:
     """Record a custodian's proof; `said` is (means, checkpoint hash, time).
 
+    A contact's `locale` is the language of mails to it from now on; a repeat changes nothing.
     The first `share` attestation makes an invited custody held and ends its invitation; one that
     was declined or reported lost comes back with it, for 30 days. Raises WrongState,
     MalformedRequest (time, checkpoint_hash, signature), RateLimited.
@@ -139,6 +146,8 @@ def attest(
         event_id=identifier,
     )
     _note_proof(db, web, row, means)
+    if locale is not None and row.role == "contact":
+        row.locale = locale
     return row
 
 

@@ -98,6 +98,15 @@ class Translator:
         local = self._local(timestamp)
         return self.gettext("{date}, {time}", date=self._date(local), time=f"{local:%H:%M}")
 
+    def moment(self, timestamp: int) -> str:
+        """Write a time that is read elsewhere, like "Thursday 26 November 2026, 14:10 (CET)"."""
+        local = self._local(timestamp).astimezone(self._zone)
+        offset = f"{local:%z}"
+        zone = f"{local:%Z}"
+        if not zone.isalpha():  # "+03" is not a name
+            zone = f"UTC{offset[:3]}:{offset[3:]}"
+        return self.gettext("{when} ({zone})", when=self.datetime(timestamp), zone=zone)
+
     def _local(self, timestamp: int) -> datetimes.datetime:
         import datetime as datetimes
 

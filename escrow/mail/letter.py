@@ -17,11 +17,13 @@ A new message is a pair of files, `x.en.txt` and `x.nl.txt`, with the same place
     [Stop it] $link                            the one button: a link to a page, whose own button
                                                is a POST
 
-Places that every message may use: `provider`, `phone`, `support`, `url`. A letter about a deposit
+Places that every message may use: `provider`, `phone`, `support`, `url`, and `Call_us` or `call_us`
+for “call us”, which tells to write where the settings name no telephone. A letter about a deposit
 (`escrow.custodian.letters`) fills `label`, `customer`, `name`, `custody_link`; one about a recovery
-also `opened`, `ready`, `expires`. The test of all messages (tests/mail/test_letters.py) says what
-else is wanted: the same places in both languages, sentences of at most 15 words on average, plain
-words. Say what happened, what to do, by when; the frame says what never to do and whom to call.
+also `opened`, `ready`, `expires`, and to its customer `reason` when it was put on hold. The test of
+all messages (tests/mail/test_letters.py) says what else is wanted: the same places in both
+languages, sentences of at most 15 words on average, plain words. Say what happened, what to do, by
+when; the frame says what never to do and whom to call.
 
 A sign of life that a contact chose (`phrase`) stands on top of each mail to it. Values are put on
 one line and lose characters that steer the direction of text, so that nothing typed by a person
@@ -36,13 +38,13 @@ from importlib import resources
 from string import Template
 
 from escrow.config import Settings
-from escrow.i18n import supported_locale
+from escrow.i18n import N_, supported_locale, translator
 from escrow.mail import render
 
 # Filled in from the settings, or empty, when the contents do not say them.
-PROVIDED = frozenset({"provider", "phone", "support", "url", "phrase"})
+PROVIDED = frozenset({"provider", "phone", "support", "url", "phrase", "call_us", "Call_us"})
 # Typed by people: set apart from our own text, and shortened where a subject is too long.
-PERSONAL = frozenset({"label", "name", "contact", "customer", "phrase"})
+PERSONAL = frozenset({"label", "name", "contact", "customer", "phrase", "reason"})
 MAX_SUBJECT_LENGTH = 78
 _SHORTEST = 8
 _NAME = re.compile(r"[a-z][a-z_]*\Z")
@@ -83,7 +85,7 @@ def names() -> set[str]:
 def write(settings: Settings, message: str, locale: str, contents: dict[str, str]) -> Letter:
     """Fill a message in, with phrase and frame; both parts are made of the same blocks."""
     locale = supported_locale(locale)
-    values = _values(settings, contents)
+    values = _values(settings, contents) | _call_us(settings, locale)
     subject, text = _read(message, locale)
     phrase = render.blocks(_source("phrase", locale)) if values["phrase"] else []
     own, frame = render.blocks(text), render.blocks(_source("frame", locale))
@@ -111,6 +113,20 @@ def _values(settings: Settings, contents: dict[str, str]) -> dict[str, str]:
         values[name] = values[name].replace("://", ": //")
     reachable = [values[name] for name in ("phone", "support") if values[name]]
     return {**values, "reachable": ", ".join(reachable) or values["url"]}
+
+
+def _call_us(settings: Settings, locale: str) -> dict[str, str]:
+    """Say how to reach the provider, at the start of a sentence and inside one.
+
+    Nobody is told to call where there is no number: then to write, or just to say so.
+    """
+    words = (N_("Contact us"), N_("contact us"))
+    if settings.provider_phone:
+        words = (N_("Call us"), N_("call us"))
+    elif settings.provider_support:
+        words = (N_("Write to us"), N_("write to us"))
+    t = translator(locale)
+    return {"Call_us": t.gettext(words[0]), "call_us": t.gettext(words[1])}
 
 
 def clean(value: str) -> str:

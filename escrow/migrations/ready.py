@@ -5,6 +5,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from escrow.errors import ConfigurationError
+from escrow.i18n import N_
 from escrow.migrations.run import pending
 
 
@@ -16,7 +17,7 @@ def require_ready(database_url: str) -> None:
     require_file(database_url)
     if pending(database_url):
         raise ConfigurationError(
-            "The database’s tables are of another version: run `escrow server migrate`."
+            N_("The database’s tables are of another version: run `escrow server migrate`.")
         )
 
 
@@ -27,6 +28,9 @@ def require_file(database_url: str) -> None:
     path = Path(str(make_url(database_url).database))
     if not path.exists():
         raise ConfigurationError(
-            f"The database {path} is missing: restore it from its backup, or make a new "
-            "installation with `escrow server init`."
+            N_(
+                "The database {path} is missing: restore it from its backup, or make a new "
+                "installation with `escrow server init`."
+            ),
+            path=path,
         )

@@ -87,7 +87,8 @@ class ReleaseIn(Body):
 class RecoveryOut(Body):
     """A recovery as its customer and its contacts see it; `draft` is the state of a draft.
 
-    `proven` are the custodies that have vouched, of `proofs_needed` contacts.
+    `proven` are the custodies that have vouched, of `proofs_needed` contacts. `hold_reason` is the
+    operator's, of one that is frozen.
     """
 
     recovery: Identifier
@@ -104,6 +105,7 @@ class RecoveryOut(Body):
     session: Identifier | None
     proven: list[Identifier]
     proofs_needed: Integer
+    hold_reason: str | None = None
 
 
 class RecoveryList(Body):

@@ -10,6 +10,8 @@ from escrow.deposit import custodies
 from escrow.deposit import views as deposit_views
 from escrow.deposit.bodies import EntryOut, RunningRecovery
 from escrow.ledger import read
+from escrow.ledger.models import LedgerEvent
+from escrow.protocol.ledger import Event
 from escrow.recovery import bodies, drafts, flow, opening, proofs
 from escrow.recovery.calls import calls_of
 from escrow.recovery.models import (
@@ -56,7 +58,20 @@ def recovery_document(db: Session, web: Web, row: Recovery | RecoveryDraft) -> b
         expires_at=None if row.ended_at else times.expires_at,
         ended_at=row.ended_at,
         session=row.session,
+        hold_reason=_hold_reason(db, row) if row.state == "frozen" else None,
     )
+
+
+def _hold_reason(db: Session, row: Recovery) -> str | None:
+    """Return why an operator has put a recovery on hold, as the ledger says."""
+    query = select(LedgerEvent.body).where(
+        LedgerEvent.recovery == row.id,
+        LedgerEvent.type == "recovery frozen",
+        LedgerEvent.refused.is_(None),
+        LedgerEvent.body.is_not(None),
+    )
+    body = db.scalars(query.order_by(LedgerEvent.position.desc()).limit(1)).first()
+    return str(Event.parse(body).data["reason"]) if body else None
 
 
 def _proofs_needed(db: Session, row: Recovery | RecoveryDraft) -> int:

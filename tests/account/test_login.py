@@ -228,6 +228,8 @@ def test_an_address_of_several_accounts_lists_them_all(
     clock.move(3600)
     found = second.mail_login()
     assert {line["account"] for line in found["accounts"]} == {first_account, second.account}
+    for line, made in zip(found["accounts"], (7200, 3600), strict=True):
+        assert abs(line["last_used_at"] - (clock.now() - made)) <= 60
     body = {"account": first_account, "code": customer.totp()}
     answer = client.post(
         f"{API}/logins/{second.login}/totp", json=body, headers=bearer(found["token"])

@@ -96,6 +96,26 @@ def test_the_token_leaves_the_address_bar_and_stands_in_no_request(
     assert all(sent.startswith(site.settings.public_url) for sent in watched.requests)
 
 
+@pytest.mark.parametrize("context", [{}, DUTCH], indirect=True)
+def test_the_page_names_the_deposit_to_who_has_the_token_and_to_nobody_else(
+    site: World, customer: Customer, enrolled: tuple[Deposited, Contact], watched: Watched
+) -> None:
+    made, _ = enrolled
+    recovery = site.open_recovery(customer, made)
+    url = link(site, customer.address, f"/veto/{recovery}")
+    with watched.page.expect_response("**/api/v1/links/veto") as refused:
+        watched.page.goto(f"{url.partition('#')[0]}#{'x' * 43}")
+    assert refused.value.status == 410
+    watched.page.get_by_role("button").wait_for()
+    assert "Laptop backup" not in watched.page.content()
+    watched.page.goto("about:blank")
+    watched.page.goto(url)
+    about = watched.page.get_by_text("“Laptop backup”")
+    about.wait_for()
+    assert re.search(r"\b20\d\d\.$", about.inner_text())
+    assert state_of(site, recovery) == "waiting"
+
+
 def test_a_closing_deposit_is_kept_by_the_button(
     site: World, customer: Customer, enrolled: tuple[Deposited, Contact], watched: Watched
 ) -> None:
@@ -174,3 +194,10 @@ def test_the_language_can_be_switched(site: World, watched: Watched) -> None:
     watched.page.get_by_role("heading", name="Sleutelherstel").wait_for()
     watched.page.get_by_role("link", name="English").click()
     watched.page.get_by_role("heading", name="Key recovery").wait_for()
+
+
+@pytest.mark.parametrize("path", ["/favicon.ico", "/assets/icon.svg"])
+def test_the_icon_is_where_browsers_look_for_it(site: World, path: str) -> None:
+    answer = site.app.test_client().get(path, base_url=site.settings.public_url)
+    assert (answer.status_code, answer.mimetype) == (200, "image/svg+xml")
+    assert answer.data.startswith(b"<svg ")

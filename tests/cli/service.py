@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
 import httpx
 import pyotp
@@ -22,6 +23,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from escrow.app import create_app
 from escrow.config import Settings
+from escrow.custodian import loop
 from escrow.custodian.keys import CustodianKeys
 from escrow.custodian.outside import Outside
 from escrow.custodian.service import Custodian
@@ -33,6 +35,9 @@ from escrow.webkeys import WebKeys
 from tests.cli.clock import FileClock
 
 DAY_SECONDS = 86400
+_UNSEQUENCED = select(LedgerEvent.id).where(
+    LedgerEvent.index.is_(None), LedgerEvent.refused.is_(None)
+)
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,17 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing."""
 
 
+class Counting(Custodian):
+    """The custodian, which tells how often it has found that nothing is due."""
+
+    idle = 0
+
+    def _act(self) -> bool:
+        did = super()._act()
+        self.idle += not did
+        return did
+
+
 @dataclass
 class Service:
     """The running service. `url` is what clients are given."""
@@ -100,7 +116,7 @@ class Service:
     clock: FileClock
     mailbox: Mailbox
     database: Database
-    custodian: Custodian
+    custodian: Counting
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -121,11 +137,11 @@ class Service:
         old = self.custodian
         keys = old.keys.with_new_ledger_key(self.clock.now())
         old.outside.reload()
-        self.custodian = Custodian(
+        self.custodian = Counting(
             old.settings, self.database, keys, old.web_keys, self.clock, old.outside, self.mailbox
         )
         self.start_custodian()
-        time.sleep(2)
+        self.rest()
 
     @property
     def netloc(self) -> str:
@@ -147,13 +163,10 @@ class Service:
 
     def settle(self) -> None:
         """Wait until everything that was said stands in the ledger."""
-        waiting = select(LedgerEvent.id).where(
-            LedgerEvent.index.is_(None), LedgerEvent.refused.is_(None)
-        )
         deadline = time.monotonic() + 20
         while True:
             with self.database.reading() as db:
-                if db.scalars(waiting.limit(1)).first() is None:
+                if db.scalars(_UNSEQUENCED.limit(1)).first() is None:
                     return
             assert time.monotonic() < deadline, "the custodian does not keep up"
             time.sleep(0.05)
@@ -168,7 +181,27 @@ class Service:
             while self.clock.now() - self.custodian.outside.at > 13 * 3600:
                 assert time.monotonic() < deadline, "the custodian does not keep up"
                 time.sleep(0.05)
-        time.sleep(1.5)  # one pass of the custodian: it acts once a second
+        self.rest()
+
+    def rest(self) -> None:
+        """Wait until the custodian finds nothing more to do and no mail is on its way.
+
+        Of two looks in a row that found nothing the second began after all that was said before;
+        what a mail server has taken meanwhile is one more reason to look.
+        """
+        deadline = time.monotonic() + 60
+        while True:
+            idle, sent = self.custodian.idle, len(self.mailbox.mails)
+            while self.custodian.idle < idle + 2:
+                assert time.monotonic() < deadline, "the custodian does not come to rest"
+                time.sleep(0.02)
+            if len(self.mailbox.mails) == sent and not self._is_anything_under_way():
+                return
+
+    def _is_anything_under_way(self) -> bool:
+        mails = select(Outbox.id).where(Outbox.state == "queued").limit(1)
+        with self.database.reading() as db:
+            return any(db.scalars(query).first() for query in (mails, _UNSEQUENCED.limit(1)))
 
 
 @dataclass
@@ -227,7 +260,7 @@ def running(directory: Path) -> Iterator[Service]:
     custodian_keys = CustodianKeys.generate(settings.origin, clock.now())
     outside = Outside.create(settings.outside_dir, settings.origin)
     mailbox = Mailbox(database, web_keys, clock)
-    custodian = Custodian(settings, database, custodian_keys, web_keys, clock, outside, mailbox)
+    custodian = Counting(settings, database, custodian_keys, web_keys, clock, outside, mailbox)
     app = create_app(settings, database, web_keys, clock)
     server = make_server(
         "127.0.0.1", port, app, threaded=True, request_handler=_Quiet, fd=listener.fileno()
@@ -237,11 +270,14 @@ def running(directory: Path) -> Iterator[Service]:
     )
     serving.start()
     found = Service(settings.public_url, directory, clock, mailbox, database, custodian)
+    often = mock.patch.object(loop, "IDLE_ACT_SECONDS", 0.2)  # tests wait for it to find nothing
+    often.start()
     found.start_custodian()
     try:
         yield found
     finally:
         found.stop_custodian()
+        often.stop()
         server.shutdown()
         serving.join(15)
         listener.close()

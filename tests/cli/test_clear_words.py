@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from escrow.custodian import freezing
+from escrow.deposit import custodies
 from escrow.protocol.kit import Card, Kit
+from escrow_cli import table
 from tests.cli.conftest import Enrol, Enrolled
-from tests.cli.desk import Answered
+from tests.cli.desk import Answered, Desk
+from tests.cli.service import Service
 
 
 @pytest.fixture(scope="module")
@@ -149,18 +153,43 @@ def test_the_paper_is_named_after_any_json_file(enrol: Enrol) -> None:
     assert f"The service says that {made.mira.customer.address} asks you" in answered.stderr
 
 
+def _said(made: Enrolled) -> str:
+    """Return what `escrow status` says, however its lines are broken."""
+    return " ".join(made.mira.run("status").stdout.decode().split())
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_what_is_listed_stands_in_columns_and_no_line_is_wider_than_a_terminal(
+    enrol: Enrol, language: str
+) -> None:
+    made = enrol(
+        *("--contact", "Anna <anna@example.com>", "--contact", "王小明 <wang@example.com>"),
+        *("--contact", f"{'Bartholomeus ' * 5}<bart@example.com>", "--needed", "2"),
+        language=language,
+    )
+    made.open()
+    for verb in ("status", "sessions", "verify"):
+        told = made.mira.run(verb).stdout.decode()
+        assert max(map(table.width, told.splitlines())) < 80, told
+    lines = made.mira.run("status").stdout.decode().splitlines()
+    word = {"en": "invited", "nl": "uitgenodigd"}[language]
+    invited = [line for line in lines if f"  {word}" in line]
+    assert len(invited) == 3
+    assert len({table.width(line.partition(word)[0]) for line in invited}) == 1
+
+
 def test_status_says_which_ways_back_there_are_now(enrol: Enrol) -> None:
     made = enrol(accepted=True)
-    every = made.mira.run("status").stdout.decode()
+    every = _said(made)
     assert "Laptop backup: complete" in every
     assert (
         "Ways back now: your kit and the provider; your kit and one contact; "
         "one contact and the provider" in every
     )
     assert made.anna.run("decline", "--card", made.card, ESCROW_CONFIRM="y").status == 0
-    one = made.mira.run("status").stdout.decode()
+    one = _said(made)
     assert "Laptop backup: no longer complete" in one
-    assert "Ways back now: your kit and the provider\n" in one
+    assert "Ways back now: your kit and the provider 1 more" in one
     assert "1 more contact has to hold a piece. Name other contacts" in one
     document = made.mira.run("status", "--json").json()["deposits"][0]
     assert (document["ways_back"], document["contacts_needed"]) == (["kit+provider"], 1)
@@ -172,4 +201,71 @@ def test_a_recovery_under_way_is_no_error_and_status_says_from_when(enrol: Enrol
     assert started.status == 4
     assert "You can finish from" in started.stderr
     assert "error:" not in started.stderr
-    assert "It can be finished from" in made.mira.run("status").stdout.decode()
+    assert "It can be finished from" in _said(made)
+
+
+def _mailed(service: Service, message: str, address: str = "") -> str:
+    """Return the newest link that a mail offers."""
+    service.rest()
+    found = [m for m in service.mailbox.mails if m.message == message and address in m.address]
+    return found[-1].contents["link"]
+
+
+@pytest.mark.parametrize("who", ["customer", "contact"])
+def test_the_link_of_a_mail_stops_a_recovery_without_signing_in(
+    enrol: Enrol, tmp_path: Path, who: str
+) -> None:
+    made = enrol(accepted=True)
+    made.open()
+    link = _mailed(made.service, f"recovery_opened_{who}")
+    anybody = Desk(made.service, tmp_path / "anybody")
+    wrong = anybody.run("veto", "--link", "--json", ESCROW_MAIL_LINK=link[:-1])
+    assert (wrong.status, _one_document(wrong)) == (2, "malformed_link")
+    other = anybody.run("reopen", "--link", "--json", ESCROW_MAIL_LINK=link)
+    assert (other.status, _one_document(other)) == (2, "malformed_link")
+    no = anybody.run("veto", "--link", "--json", ESCROW_MAIL_LINK=link, ESCROW_CONFIRM="n")
+    assert (no.status, _one_document(no)) == (4, "not_confirmed")
+    given = link if who == "customer" else link.partition("#")[2]
+    stopped = anybody.run("veto", "--link", "--json", ESCROW_MAIL_LINK=given, ESCROW_CONFIRM="y")
+    assert stopped.status == 0, stopped.stderr
+    assert stopped.json()["stopped"][0]["state"] == "cancelled"
+    assert not any("login" in path or link[-43:] in path for _, path in anybody.line.sent)
+    unknown = anybody.run("veto", "--link", "--json", ESCROW_MAIL_LINK=link[:-1] + "x")
+    assert (unknown.status, _one_document(unknown)) == (4, "gone")
+
+
+def test_the_link_of_a_mail_keeps_a_deposit_without_signing_in(
+    enrol: Enrol, tmp_path: Path
+) -> None:
+    made = enrol("--no-contact")
+    closed = made.mira.run("close", "--deposit", made.deposit, ESCROW_CONFIRM="y")
+    assert closed.status == 0, closed.stderr
+    link = _mailed(made.service, "deposit_closing")
+    kept = Desk(made.service, tmp_path / "anybody").run(
+        "reopen", "--link", "--json", ESCROW_MAIL_LINK=link
+    )
+    assert kept.status == 0, kept.stderr
+    assert kept.json() == {"deposit": made.deposit, "state": "reopened"}
+    assert "“Laptop backup” stays." in kept.stderr
+
+
+def test_a_recovery_on_hold_says_why(enrol: Enrol) -> None:
+    made = enrol(accepted=True)
+    borrowed = made.open()
+    made.service.rest()
+    [running] = made.mira.run("status", "--json").json()["deposits"]
+    with made.service.database.transaction() as db:
+        freezing.freeze(made.service.custodian, db, running["recovery"], "She phoned us.", None)
+    held = borrowed.run("recover", "--deposit", made.deposit, "--json")
+    assert (held.status, _one_document(held)) == (4, "frozen")
+    assert "on hold: “She phoned us.”" in held.stderr
+    assert "on hold: “She phoned us.”" in _said(made)
+
+
+def test_mails_to_a_contact_are_in_the_language_in_which_she_accepted(enrol: Enrol) -> None:
+    made = enrol()
+    made.anna.language = "nl"
+    made.accept()
+    custody = Card.parse(Path(made.card).read_bytes()).payload.custody
+    with made.service.database.reading() as db:
+        assert custodies.find_custody(db, custody).locale == "nl"

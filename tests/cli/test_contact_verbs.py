@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 from tests.cli.conftest import Enrol, Enrolled
+from tests.cli.desk import Tamper
 
 
 def _back(made: Enrolled) -> str:
     answered = made.anna.run("check", "--share", "--piece", made.card, "--json")
     assert answered.status == 0, answered.stderr
     return str(answered.json()["state"])
+
+
+def _reads_mail(made: Enrolled, address: str) -> Tamper:
+    """Have the code at hand that is mailed to a new address."""
+    after = len(made.service.mailbox.mails)
+
+    def read(_method: str, path: str, _document: dict[str, Any]) -> None:
+        if path.endswith("/address/code"):
+            os.environ["ESCROW_MAIL_CODE"] = made.service.mailbox.code(address, after=after)
+
+    return read
 
 
 def test_a_contact_moves_twice_loses_her_card_stops_and_comes_back(enrol: Enrol) -> None:
@@ -18,6 +33,7 @@ def test_a_contact_moves_twice_loses_her_card_stops_and_comes_back(enrol: Enrol)
         made.service.clock.move(60)
         moved = made.anna.run(
             *("move", "--card", made.card, "--to", f"Anna de Wit <{address}>", "--json"),
+            tamper=_reads_mail(made, address.lower()),
             ESCROW_CONFIRM="y",
         )
         assert moved.status == 0, moved.stderr
@@ -44,6 +60,14 @@ def test_a_move_to_the_customers_address_is_refused_and_says_why(enrol: Enrol) -
     )
     assert (answered.status, answered.json()["error"]) == (2, "malformed")
     assert "someone else than the customer" in answered.stderr
+    unread = made.anna.run(
+        *("move", "--card", made.card, "--to", "Anna <ana@new.test>", "--json"),
+        ESCROW_CONFIRM="y",
+        ESCROW_MAIL_CODE="000000",
+    )
+    assert (unread.status, unread.json()["error"]) == (6, "unauthenticated"), unread.stderr
+    assert "We sent a code to ana@new.test" in unread.stderr
+    assert not any(line.endswith("/address") for line in made.anna.line.changes_sent())
     no = made.anna.run(
         *("move", "--card", made.card, "--to", "Anna <anna@new.test>", "--json"),
         ESCROW_CONFIRM="n",

@@ -10,6 +10,7 @@ from typing import Any
 import pyotp
 import pytest
 
+from escrow.account.flow import accounts_of_address
 from escrow.protocol.kit import Kit
 from tests.cli.conftest import SECRET, Enrol
 from tests.cli.desk import Desk
@@ -100,6 +101,38 @@ def test_enrolling_goes_on_after_a_power_cut(mira: Mira, moment: str) -> None:
     [invitation] = document["invitations"]
     again = json.loads(mira.answer(mira.start("invite", "--json")).finish().stdout)
     assert [line["digits"] for line in again["invitations"]] == [invitation["digits"]]
+
+
+@pytest.mark.parametrize("moment", ["Add this account", "Splitting the key"])
+def test_the_same_command_once_more_goes_on_with_the_account_that_was_begun(
+    mira: Mira, moment: str
+) -> None:
+    first = (*ARGUMENTS, "--new-account", "--address", mira.address)
+    process = mira.answer(mira.start(*first))
+    process.until_said(moment)
+    process.kill()
+    begun = json.loads(next(mira.state.glob("*.json")).read_text())["bearer"]["account"]
+    (mira.home / "kit.escrow.json").unlink(missing_ok=True)
+    mira.finished(*first)
+    assert (
+        json.loads(mira.answer(mira.start("status", "--json")).finish().stdout)["account"] == begun
+    )
+    with mira.service.database.reading() as db:
+        lookup = mira.service.custodian.web_keys.lookup(mira.address)
+        assert accounts_of_address(db, lookup) == [begun]
+
+
+def test_of_several_accounts_each_says_what_it_holds_and_when_it_was_used(
+    enrol: Enrol, service: Service, tmp_path: Path
+) -> None:
+    made = enrol("--no-contact")
+    assert made.mira.customer is not None
+    service.account(made.mira.customer.address)
+    asked = Desk(service, tmp_path / "elsewhere", made.mira.customer).run("status", "--json")
+    assert (asked.status, asked.json()["error"]) == (2, "no_terminal"), asked.stderr
+    told = " ".join(asked.stderr.split())
+    assert re.search(r" 1\. “Laptop backup”; made on [^;]*; last used on [^;]*:\d\d 2\. ", told)
+    assert re.search(r" 2\. empty: no deposits; made on ", told)
 
 
 def test_a_script_enrols_in_two_runs(service: Service, tmp_path: Path) -> None:

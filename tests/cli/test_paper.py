@@ -172,6 +172,19 @@ def test_the_last_page_ends_with_the_four_digits(made: Made) -> None:
     assert f"{len(pages)} / {len(pages)}" in pages[-1]
 
 
+@pytest.mark.parametrize("locale", ["en", "nl"])
+@pytest.mark.parametrize(("needed", "count"), [(1, 1), (2, 3), (4, 4), (5, 9)])
+def test_no_page_has_the_digits_alone_and_no_line_runs_off_the_paper(
+    locale: str, needed: int, count: int
+) -> None:
+    pdf = kit_of(make(needed, count), locale)
+    assert len(pages_of(pdf)[-1].split()) > 60
+    for page in pypdfium2.PdfDocument(pdf):
+        text = page.get_textpage()
+        right = max(text.get_charbox(i)[2] for i in range(text.count_chars()))
+        assert right <= (210 - 17.5) / 25.4 * 72
+
+
 def test_a_check_does_not_expose_the_share(made: Made) -> None:
     """In large print it has the first page alone; otherwise the fold stands between."""
     first = codes_of(card_of(made, large=True), page=0)
@@ -202,7 +215,9 @@ def test_both_languages_are_complete(made: Made, locale: str) -> None:
 @pytest.mark.parametrize("locale", ["en", "nl"])
 def test_the_kit_says_how_many_cards_it_takes(locale: str) -> None:
     three, one = flat(kit_of(make(2, 3), locale)), flat(kit_of(make(1, 1), locale))
-    cards = "--piece kit.escrow.json --piece card1.escrow.json --piece card2.escrow.json --output"
+    cards = (
+        "--piece kit.escrow.json --piece card1.escrow.json --piece card2.escrow.json \\ --output"
+    )
     assert cards in three
     assert "--piece kit.escrow.json --piece card.escrow.json --output" in one
     only = {"en": "Only two pieces together open it", "nl": "Alleen twee delen samen"}[locale]

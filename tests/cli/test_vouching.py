@@ -52,6 +52,10 @@ def test_the_kit_alone_brings_the_key_back_and_a_new_app_is_connected(
     assert (asked.status, asked.json()["error"]) == (4, "too_early"), asked.stderr
     assert abs(asked.json()["at"] - service.clock.now() - 9 * DAY_SECONDS) < 300
     assert not any(path.endswith("/totp") for _, path in borrowed.line.sent)
+    other = borrowed.run("recover", "--proof", "totp", "--json", ESCROW_TAKE_UP="n")
+    assert (other.status, other.json()["error"]) == (4, "under_way"), other.stderr
+    assert "A recovery of this deposit is under way" in other.stderr
+    assert "phone gone" in other.stderr
     service.pass_time(9 * DAY_SECONDS + 60)
     secrets: list[str] = []
     app = _new_app(service, secrets)
@@ -78,7 +82,7 @@ def test_two_contacts_vouch_by_number_and_the_request_is_taken_up_again_anywhere
     assert (done.status, done.json()["state"]) == (0, "draft"), done.stderr
     assert "all gone" in done.stderr
     elsewhere = Desk(service, made.mira.home / "elsewhere", made.mira.customer)
-    again = elsewhere.run(*arguments, ESCROW_REASON="", ESCROW_DRAFT="1")
+    again = elsewhere.run(*arguments, ESCROW_DRAFT="1")  # what happened is not asked again
     assert again.json()["recovery"] == draft.json()["recovery"]
     assert "1 of 2 contacts" in again.stderr
     done = bob.run("prove", "--card", other, "--json", ESCROW_NUMBER=digits, ESCROW_CONFIRM="y")
@@ -133,15 +137,24 @@ def test_who_has_lost_the_app_too_says_so_at_its_question(
 
 
 @pytest.mark.parametrize(
-    ("proof", "error"), [("contacts", "contacts_do_not_replace"), ("totp+kit", "no_veto")]
+    ("proof", "named", "error"),
+    [("contacts", "--deposit", "contacts_do_not_replace"), ("totp+kit", "--kit", "no_veto")],
 )
 def test_a_proof_that_is_not_possible_says_why_and_what_instead(
-    enrol: Enrol, service: Service, proof: str, error: str
+    enrol: Enrol, service: Service, proof: str, named: str, error: str
 ) -> None:
     made = enrol(accepted=True)
     borrowed = Desk(service, made.mira.home / "borrowed", made.mira.customer)
-    refused = borrowed.run(
-        *("recover", "--proof", proof, "--kit", made.kit, "--json"), ESCROW_REASON=""
-    )
+    which = made.kit if named == "--kit" else made.deposit
+    refused = borrowed.run("recover", "--proof", proof, named, which, "--json", ESCROW_REASON="")
     assert (refused.status, refused.json()["error"]) == (4, error), refused.stderr
     assert "--proof" in refused.json()["hint"]
+
+
+def test_who_has_the_kit_is_not_sent_to_the_contacts(enrol: Enrol, service: Service) -> None:
+    made = enrol(accepted=True)
+    borrowed = Desk(service, made.mira.home / "borrowed", made.mira.customer)
+    refused = borrowed.run("recover", "--proof", "contacts", "--kit", made.kit, "--json")
+    assert (refused.status, refused.json()["error"]) == (2, "kit_is_better"), refused.stderr
+    assert "Use --proof kit: you wait about 9 days." in refused.json()["hint"]
+    assert borrowed.line.changes_sent() == []

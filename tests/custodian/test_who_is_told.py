@@ -68,6 +68,22 @@ def test_the_state_in_the_table_silences_no_contact(
     assert len(subjects) == 2  # thanks, and the recovery
 
 
+def test_who_is_only_invited_is_led_to_where_the_invitation_is_declined(
+    world: World, customer: Customer, enrolled: tuple[Deposited, Contact]
+) -> None:
+    made, contact = enrolled
+    with world.database.transaction() as db:
+        db.get_one(CustodyRow, contact.custody).state = "invited"
+    world.open_recovery(customer, made)
+    text = text_of(world.mailbox.to(contact.address)[-1])
+    assert "/veto/" not in text
+    link = text.split("Stop it:", 1)[1].split()[0]
+    page, _, token = link.partition("#")
+    assert page.endswith(f"/contact/{contact.custody}/stop")
+    declined = world.http().post(f"/custodies/{contact.custody}/decline", {"token": token}).ok()
+    assert declined["state"] == "declined"
+
+
 def test_who_declined_is_not_told(
     world: World, customer: Customer, enrolled: tuple[Deposited, Contact]
 ) -> None:

@@ -52,7 +52,18 @@ def send(contact: Contact, data: bytes) -> Answer:
     return Answer(answer.status_code, answer.get_json(silent=True))
 
 
-def move(contact: Contact, address: str, previous: bytes | None = None) -> Answer:
+def reach(world: World, contact: Contact, address: str) -> Answer:
+    """Have the code that is mailed to a new address come back, if one is mailed."""
+    where = f"/custodies/{contact.custody}/address"
+    asked = contact.http.post(f"{where}/code", {"address": address})
+    if asked.status != 202:
+        return asked
+    code = world.mailbox.code(address, "contact_code")
+    return contact.http.post(f"{where}/confirm", {"address": address, "code": code})
+
+
+def move(world: World, contact: Contact, address: str, previous: bytes | None = None) -> Answer:
+    reach(world, contact, address)
     return send(contact, made_for(contact, address, previous).data)
 
 
@@ -104,13 +115,13 @@ def test_a_contact_who_moved_is_told_at_the_new_address_alone(
     world: World, customer: Customer, enrolled: Enrolled
 ) -> None:
     made, contact = enrolled
-    assert move(contact, "anna@new.test").ok() == {"state": "held"}
+    assert move(world, contact, "anna@new.test").ok() == {"state": "held"}
     world.run()
     assert told(world, contact.address)[-1] == "We no longer write to you here about "
-    assert told(world, "anna@new.test") == ["We now write to you here about "]
+    assert told(world, "anna@new.test")[1:] == ["We now write to you here about "]
     assert told(world, customer.address)[-1] == "Contact 0 has a new address: "
     world.wait(60)
-    second = move(contact, "anna@newer.test", last_commitment(world, contact))
+    second = move(world, contact, "anna@newer.test", last_commitment(world, contact))
     assert second.ok() == {"state": "held"}
     world.run()
     before = {address: len(world.mailbox.to(address)) for address in _addresses(contact)}
@@ -135,6 +146,7 @@ def _addresses(contact: Contact) -> list[str]:
 def test_the_same_move_once_more_is_harmless(world: World, enrolled: Enrolled) -> None:
     _, contact = enrolled
     data = made_for(contact, "anna@new.test").data
+    reach(world, contact, "anna@new.test").ok()
     assert [send(contact, data).status for _ in range(2)] == [200, 200]
     world.clock.move(5)
     assert send(contact, data).status == 200
@@ -145,13 +157,53 @@ def test_the_same_move_once_more_is_harmless(world: World, enrolled: Enrolled) -
     assert told(world, contact.address).count("We no longer write to you here about ") == 1
 
 
+def test_no_address_is_moved_to_before_its_code_has_come_back(
+    world: World, customer: Customer, enrolled: Enrolled
+) -> None:
+    _, contact = enrolled
+    _, [other] = world.enrol(customer)
+    where = f"/custodies/{contact.custody}/address"
+    typo, data = {"address": "ana@new.test"}, made_for(contact, "ana@new.test").data
+    refused = send(contact, data)
+    assert (refused.status, refused.json["state"]) == (409, "unreached")
+    assert contact.http.post(f"{where}/code", typo).status == 202
+    assert send(contact, data).status == 409
+    wrong = contact.http.post(f"{where}/confirm", typo | {"code": "000000"})
+    assert (wrong.status, wrong.json["tries_left"]) == (401, 4)
+    assert contact.http.post(f"{where}/code", typo).status == 202  # retires the code before it
+    assert send(contact, data).status == 409
+    code = world.mailbox.code("ana@new.test", "contact_code")
+    stolen = other.http.post(f"/custodies/{other.custody}/address/confirm", typo | {"code": code})
+    assert stolen.status == 401
+    elsewhere = contact.http.post(f"{where}/confirm", {"address": "b@new.test", "code": code})
+    assert elsewhere.status == 401
+    contact.http.post(f"{where}/confirm", typo | {"code": code}).ok()
+    assert send(contact, made_for(contact, "b@new.test").data).status == 409
+    world.clock.move(3601)
+    late = contact.http.post(f"{where}/confirm", typo | {"code": code})
+    assert (late.status, send(contact, data).status) == (401, 409)
+    reach(world, contact, "ana@new.test").ok()
+    assert send(other, made_for(other, "ana@new.test").data).status == 409
+    assert send(contact, data).status == 200
+
+
+def test_a_new_name_alone_needs_no_code(world: World, enrolled: Enrolled) -> None:
+    _, contact = enrolled
+    contact.name = "Anna de Wit"
+    where = f"/custodies/{contact.custody}/address"
+    assert contact.http.post(f"{where}/code", {"address": contact.address}).ok() == {
+        "is_sent": False
+    }
+    assert send(contact, made_for(contact, contact.address).data).status == 200
+
+
 def test_links_in_mails_to_the_old_address_end_with_a_move(
     world: World, enrolled: Enrolled
 ) -> None:
     _, contact = enrolled
     text = text_of(world.mailbox.to(contact.address)[-1])
     token = text.split("/stop#")[1].split()[0]
-    move(contact, "anna@new.test").ok()
+    move(world, contact, "anna@new.test").ok()
     answer = world.http().post(f"/custodies/{contact.custody}/decline", {"token": token})
     assert answer.status == 410
 
@@ -166,24 +218,24 @@ def test_the_customers_and_other_contacts_addresses_are_refused(
         "customer in capitals": customer.address.upper(),
         "other contact": other.address,
     }[whose]
-    answer = move(contact, address)
+    answer = move(world, contact, address)
     assert (answer.status, answer.json["field"]) == (400, "address")
 
 
 def test_a_move_must_follow_the_newest_one(world: World, enrolled: Enrolled) -> None:
     _, contact = enrolled
-    answer = move(contact, "anna@new.test", secrets.token_bytes(32))
+    answer = move(world, contact, "anna@new.test", secrets.token_bytes(32))
     assert (answer.status, answer.json["field"]) == (400, "previous")
-    move(contact, "anna@new.test").ok()
+    move(world, contact, "anna@new.test").ok()
     world.clock.move(60)
-    answer = move(contact, "anna@newer.test")
+    answer = move(world, contact, "anna@newer.test")
     assert (answer.status, answer.json["field"]) == (400, "previous")
 
 
 def test_two_moves_in_one_second_are_refused(world: World, enrolled: Enrolled) -> None:
     _, contact = enrolled
-    move(contact, "anna@new.test").ok()
-    answer = move(contact, "anna@newer.test", last_commitment(world, contact))
+    move(world, contact, "anna@new.test").ok()
+    answer = move(world, contact, "anna@newer.test", last_commitment(world, contact))
     assert (answer.status, answer.json["field"]) == (400, "time")
 
 
@@ -218,6 +270,7 @@ def test_only_the_holder_of_the_piece_moves_a_contact(
     contact.http.signer = stranger.http.signer
     assert send(contact, data).status == 401
     contact.http.signer = signer
+    reach(world, contact, "thief@new.test").ok()
     assert send(contact, data).status == 200
 
 
@@ -228,7 +281,7 @@ def test_who_has_declined_does_not_move_and_whose_piece_is_said_to_be_lost_does(
     _, contact = enrolled
     contact.http.post(f"/custodies/{contact.custody}/{act}").ok()
     world.run()
-    assert move(contact, "anna@new.test").status == status
+    assert move(world, contact, "anna@new.test").status == status
 
 
 # The custodian believes the ledger and the signature, not the web tier and not the columns.
@@ -279,11 +332,11 @@ def test_an_address_that_the_newest_signed_move_does_not_open_is_a_refused_notic
     trick: str,
 ) -> None:
     made, contact = enrolled
-    move(contact, "anna@new.test").ok()
+    move(world, contact, "anna@new.test").ok()
     world.run()
     old, first = columns(world, contact), _newest_entry(world, contact)
     world.wait(60)
-    move(contact, "anna@newer.test", last_commitment(world, contact)).ok()
+    move(world, contact, "anna@newer.test", last_commitment(world, contact)).ok()
     world.run()
     if trick == "columns put back":  # from a backup: the ciphertexts are the row's own
         columns(world, contact, old)

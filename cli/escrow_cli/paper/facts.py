@@ -32,6 +32,11 @@ def duration(t: Translator, seconds: int) -> str:
     return t.ngettext("{n} hour", "{n} hours", -(-seconds // _HOUR_SECONDS))
 
 
+def checkpoint_height(signed: str) -> float:
+    """Return how many millimetres `draw_checkpoint` takes at most."""
+    return Code(qr.checkpoint_text(signed)).side(_MODULE) + 14 if signed else 20
+
+
 def draw_checkpoint(sheet: Sheet, signed: str) -> None:
     """Write size and root of the newest checkpoint, and its note as a code.
 

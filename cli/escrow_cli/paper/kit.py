@@ -5,7 +5,13 @@ from __future__ import annotations
 from escrow.i18n import Translator, translator
 from escrow.protocol import qr
 from escrow.protocol.kit import Kit
-from escrow_cli.paper.facts import bare_host, draw_checkpoint, duration, unbroken
+from escrow_cli.paper.facts import (
+    bare_host,
+    checkpoint_height,
+    draw_checkpoint,
+    duration,
+    unbroken,
+)
 from escrow_cli.paper.front import Front, draw_front
 from escrow_cli.paper.sheet import CONTENT_WIDTH, MARGIN, NORMAL, Imprint, Sheet
 from escrow_cli.paper.without_us import draw_envelope, draw_without_us
@@ -35,8 +41,16 @@ def kit_pdf(
     _recover(sheet, kit, phone)
     _others(sheet, kit, phone)
     draw_envelope(sheet, kit)
+    # The last page is never one with the digits alone.
+    height = checkpoint_height(checkpoint)
+    is_early = not sheet.will_page_break(height)
+    if is_early:
+        draw_checkpoint(sheet, checkpoint)
     draw_without_us(sheet, kit)
-    draw_checkpoint(sheet, checkpoint)
+    if not is_early:
+        if sheet.will_page_break(height + _CONFIRMATION_HEIGHT + 2):
+            sheet.add_page()
+        draw_checkpoint(sheet, checkpoint)
     _confirmation(sheet, manifest.code()[-_CONFIRMATION_DIGITS:])
     return bytes(sheet.output())
 
@@ -160,14 +174,22 @@ def _others(sheet: Sheet, kit: Kit, phone: str) -> None:
     t = sheet.t
     sheet.heading(t.gettext("Who has the other pieces"))
     provider = sheet.imprint.provider + (f", {phone}" if phone else "")
-    columns = 2 if len(kit.contacts) > 4 else 1
-    size = sheet.look.body if columns == 1 else sheet.look.small
     people = [provider, *(f"{contact.name}, {contact.address}" for contact in kit.contacts)]
+    is_crowded = len(kit.contacts) > 4
+    size = sheet.look.small if is_crowded else sheet.look.body
+    columns = 2 if is_crowded or _fit_in_two_columns(sheet, people) else 1
     if not kit.contacts:
         people.append(
             t.gettext("No contact yet. Make a new deposit with one: it takes a few minutes.")
         )
     sheet.columns(people, columns, size)
+
+
+def _fit_in_two_columns(sheet: Sheet, people: list[str]) -> bool:
+    """Tell whether lines of normal size stand beside each other with nothing cut off."""
+    sheet.font(sheet.look.body)
+    widest = max(sheet.get_string_width(sheet.printable(line)) for line in people)
+    return len(people) > 2 and widest <= CONTENT_WIDTH / 2 - 4
 
 
 def _confirmation(sheet: Sheet, digits: str) -> None:

@@ -97,7 +97,7 @@ def _what_was_done(sheet: Sheet, report: Report, verdict: Verdict) -> None:
             t.gettext(
                 "A dummy was kept and brought back, by the same way and the same program as a real "
                 "key. That ended on {date}.",
-                date=t.datetime(verdict.drilled_at),
+                date=t.moment(verdict.drilled_at),
             ),
             t.gettext(
                 "For the real key every holder was asked to prove the piece itself, without "

@@ -13,7 +13,7 @@ from escrow_cli.paper.sheet import MARGIN, Sheet
 
 _MODULE = 0.55
 
-WITH_FILES = "escrow combine --piece kit.escrow.json {cards} --output key.txt"
+_LINE_LENGTH = 98  # characters that fit beside a listing's rule
 WITH_WORDS = "escrow combine --words --envelope {envelope} --output key.txt"
 # In a folder of its own: today's systems refuse to install beside their own programs.
 WORDS_TO_HEX = (
@@ -110,10 +110,17 @@ def _what_opens(sheet: Sheet, kit: Kit) -> str:
     )
 
 
-def with_files(needed: int) -> str:
-    """Write the line for files: the kit and as many cards as are needed."""
+def with_files(needed: int) -> list[str]:
+    """Write the command for files: the kit and the cards that it takes; a shell joins its lines."""
     names = [f"card{number if needed > 1 else ''}" for number in range(1, needed + 1)]
-    return WITH_FILES.format(cards=" ".join(f"--piece {name}.escrow.json" for name in names))
+    pieces = ["--piece kit.escrow.json", *(f"--piece {name}.escrow.json" for name in names)]
+    lines = ["escrow combine"]
+    for part in [*pieces, "--output key.txt"]:
+        if len(lines[-1]) + len(part) > _LINE_LENGTH - 3:
+            lines[-1] += " \\"
+            lines.append("   ")
+        lines[-1] += f" {part}"
+    return lines
 
 
 def _with_this_program(sheet: Sheet, needed: int, *, fits: bool) -> None:
@@ -136,7 +143,7 @@ def _with_this_program(sheet: Sheet, needed: int, *, fits: bool) -> None:
     sheet.heading(t.gettext("With the program “escrow”"))
     sheet.paragraph(lines)
     envelope = "envelope.txt" if fits else "kit.escrow.json"
-    sheet.listing([with_files(needed), WITH_WORDS.format(envelope=envelope)])
+    sheet.listing([*with_files(needed), WITH_WORDS.format(envelope=envelope)])
 
 
 def _with_other_programs(sheet: Sheet, *, fits: bool) -> None:

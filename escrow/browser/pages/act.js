@@ -1,5 +1,6 @@
 // The one button of a page that a mail opened. The token leaves the address bar before anything
-// else happens; it is sent once, by POST, to the path that the page names.
+// else happens; it is sent by POST only: once to learn which deposit this is about, which changes
+// nothing, and to the path that the page names when the button is pressed.
 
 const token = location.hash.slice(1);
 history.replaceState(null, "", location.pathname);
@@ -15,16 +16,34 @@ function say(name) {
   said.focus();
 }
 
+function post(path) {
+  return fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ token }),
+    credentials: "omit",
+  });
+}
+
+// The name is only for who has the token, so it comes after the page. Without it the button still
+// works, so a failure is not worth a word here.
+async function nameIt() {
+  const answer = await post(form.dataset.look).catch(() => null);
+  if (!answer?.ok) return;
+  const { label, created_at } = await answer.json();
+  const day = new Date(created_at * 1000);
+  const date = day.toLocaleDateString(document.documentElement.lang, { dateStyle: "long" });
+  const about = document.querySelector("#about");
+  const filled = { label, date };
+  about.textContent = form.dataset.about.replace(/\{(\w+)\}/g, (_, name) => filled[name]);
+  about.hidden = false;
+}
+
 async function act(event) {
   event.preventDefault();
   button.disabled = true;
   try {
-    const answer = await fetch(form.action, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ token }),
-      credentials: "omit",
-    });
+    const answer = await post(form.action);
     say(answer.ok ? "done" : (ANSWERS[answer.status] ?? "failed"));
     button.hidden = answer.ok;
   } catch {
@@ -36,6 +55,7 @@ async function act(event) {
 if (/^[A-Za-z0-9_-]{43}$/.test(token)) {
   button.hidden = false;
   form.addEventListener("submit", act);
+  nameIt();
 } else {
   say("incomplete");
 }

@@ -1,0 +1,30 @@
+"""The API of mail links: what the button behind one is about, for who has its token."""
+
+from typing import Any
+
+from escrow.api import api_blueprint
+from escrow.context import web
+from escrow.deposit import bodies, custodies
+from escrow.mail import tokens
+
+blueprint = api_blueprint("links")
+
+
+@blueprint.post("/links/<any(veto, reopen, lost, decline):purpose>")
+@blueprint.input(bodies.LinkIn)
+@blueprint.output(bodies.LinkOut)
+@blueprint.doc(responses=[404, 410])
+def look_at_link(purpose: str, json_data: bodies.LinkIn) -> Any:
+    """Say which deposit a mail link is about; the token is not used up, and nothing is changed."""
+    context = web()
+    with context.database.reading() as db:
+        now = context.clock.now()
+        found = tokens.peek(db, context.keys, now, purpose, json_data.token)
+        row = custodies.find_deposit(db, found.deposit or "")
+        return bodies.LinkOut(
+            deposit=row.id,
+            label=context.keys.decrypt(custodies.LABEL, row.id, row.account, row.label),
+            created_at=row.created_at,
+            recovery=found.recovery,
+            custody=found.custody,
+        )
