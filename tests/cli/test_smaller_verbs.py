@@ -15,6 +15,7 @@ from escrow.context import Web
 from escrow.protocol import keys, qr
 from escrow.protocol.encoding import grouped
 from escrow.protocol.kit import Card, Kit
+from escrow_cli import stopped
 from tests.cli.conftest import Enrol, Enrolled
 from tests.cli.desk import Desk
 from tests.cli.service import Service
@@ -223,6 +224,28 @@ def test_veto(enrol: Enrol, who: str) -> None:
     again = made.mira.run("veto", "--json", ESCROW_CONFIRM="y")
     assert (again.status, again.json()["error"]) == (4, "no_recovery")
     made.open()
+
+
+@pytest.mark.parametrize("who", ["customer", "contact"])
+def test_a_veto_that_the_ledger_does_not_show_is_not_called_done(
+    enrol: Enrol, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    """The service says that it is stopped, and has told nobody."""
+    made = enrol(accepted=True)
+    made.open()
+    monkeypatch.setattr(stopped, "WRITTEN_SECONDS", 1)
+
+    def swallow(method: str, path: str, _: bytes) -> dict[str, Any] | None:
+        if (method, path.rpartition("/")[2]) != ("POST", "veto"):
+            return None
+        return {"recovery": path.split("/")[1], "state": "cancelled"}
+
+    desk, options = (made.anna, ("--card", made.card)) if who == "contact" else (made.mira, ())
+    answered = desk.run("veto", *options, "--json", invent=swallow, ESCROW_CONFIRM="y")
+    assert (answered.status, answered.json()["error"]) == (4, "not_in_ledger"), answered.stderr
+    assert "Stopped." not in answered.stderr
+    stopping = desk.run("veto", *options, "--json", ESCROW_CONFIRM="y")
+    assert stopping.status == 0, stopping.stderr
 
 
 def test_decline(enrol: Enrol) -> None:
