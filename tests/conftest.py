@@ -14,14 +14,13 @@ from escrow.context import Web
 from escrow.db import Database
 from escrow.mail.send import Sender
 from escrow.migrations.run import upgrade
-from escrow.protocol.encoding import pae_hash
 from escrow.protocol.invitation import Password
 from escrow.webkeys import WebKeys
 from tests.support import mailbox, postgres
 from tests.support.browser import PUBLIC_URL, Client
 from tests.support.clocks import FakeClock
 from tests.support.mailbox import Mailbox
-from tests.support.people import Customer, Http
+from tests.support.people import Customer, Http, cheap_identity
 from tests.support.postgres import Postgres
 from tests.support.world import World
 
@@ -161,11 +160,7 @@ def cheap_invitations(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
     """
     if request.path.parent.name in {"protocol", "cli", "e2e", "soak"}:
         return
-
-    def identity(password: Password, custody: str) -> bytes:
-        return pae_hash("tests/cheap", password.fragment, password.digits, custody)
-
-    monkeypatch.setattr(Password, "identity", identity)
+    monkeypatch.setattr(Password, "identity", cheap_identity)
 
 
 @pytest.fixture

@@ -107,14 +107,26 @@ class Base(RuleBasedStateMachine):
     def busy(self) -> list[Pair]:
         return [pair for pair in self.recovering() if pair.expected.is_busy]
 
+    def frozen(self) -> list[Pair]:
+        return [pair for pair in self.recovering() if recovery_of(pair).state == "frozen"]
+
+    def live(self) -> list[Pair]:
+        """Return the deposits whose pieces can be collected now."""
+        return [pair for pair in self.begun() if recovery_of(pair).is_live(self.town.now)]
+
     def begun(self) -> list[Pair]:
         found = [pair for pair in self.recovering() if pair.session is not None]
         return sorted(found, key=lambda pair: recovery_of(pair).state != "collecting")
 
     def invited(self) -> list[Held]:
-        """Return all contacts with their deposit, who has not accepted yet first."""
+        """Return all contacts with their deposit, who is still invited first."""
         found = [(pair, contact) for pair in self.pairs() for contact in pair.contacts]
-        return sorted(found, key=lambda one: one[1].payload is not None)
+        return sorted(found, key=lambda one: piece_of(one).state != "invited")
+
+    def first_of(self, which: int, found: Sequence[T], better: Callable[[T], bool]) -> T:
+        """Choose one, of the better ones nine times in twelve if there are any."""
+        few = [one for one in found if better(one)]
+        return chosen(which, few if few and which < 9 else found)
 
     def holding(self, pairs: list[Pair]) -> list[Held]:
         """Return the contacts who have had their piece."""

@@ -1,4 +1,4 @@
-"""Comparing: what the tables say, what the model says, and what the ledger says, after every step."""
+"""Comparing what the tables, the model and the ledger say, after every step."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class Tables:
         custodies = select(CustodyRow.id, CustodyRow.state, CustodyRow.paused)
         waits = select(RecoveryRow.id, RecoveryRow.state, RecoveryRow.wait_seconds)
         return cls(
-            {name: state for name, state in db.execute(select(AccountRow.id, AccountRow.state))},
-            {name: state for name, state in db.execute(select(DepositRow.id, DepositRow.state))},
+            dict(db.execute(select(AccountRow.id, AccountRow.state)).tuples().all()),
+            dict(db.execute(select(DepositRow.id, DepositRow.state)).tuples().all()),
             {name: (state, paused) for name, state, paused in db.execute(custodies)},
             {name: (state, wait) for name, state, wait in db.execute(waits)},
             set(db.scalars(select(RecoveryDraft.id))),

@@ -1,9 +1,8 @@
 """The ledger read anew, entry by entry: what it may say after what, and what states it leaves.
 
-This is the promises said a third time, of the entries alone: nothing is released without its quorum
-and its waits, by who does not hold a piece, or of a closed deposit; a deposit has one live recovery;
-nothing is destroyed before its thirty days. The state columns are then compared with what stands
-here.
+These are the promises once more, of the entries alone: nothing is released without its quorum and
+its waits, by who does not hold a piece, or of a closed deposit; a deposit has one live recovery;
+nothing is destroyed before its thirty days. The state columns are compared with what stands here.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class ContactRules(Base):
 
     @verb("pieces", 3, Base.invited, which=WHICH)
     def accept(self, which: int) -> None:
-        found = chosen(which, self.invited())
+        found = self.first_of(which, self.invited(), lambda one: piece_of(one).state == "invited")
         if found[0].expected.state == "closed":
             return
         if piece_of(found).state == "invited" and not piece_of(found).paused:
@@ -44,8 +44,7 @@ class ContactRules(Base):
 
     def accept_one(self, found: Held, *, is_last: bool = True) -> None:
         """Accept an invitation by proving the piece in it; it has been fetched already."""
-        pair, contact = found
-        expected = piece_of(found).accept()
+        contact, expected = found[1], piece_of(found).accept()
 
         def act() -> Answer:
             if expected is None:
@@ -67,8 +66,8 @@ class ContactRules(Base):
     )
     def prove(self, which: int, means: str) -> None:
         """Prove the piece; one that was declined or said to be lost comes back with it."""
-        left = [one for one in self.holding(self.pairs()) if piece_of(one).state != "held"]
-        found = chosen(which, left if left and which < 8 else self.holding(self.pairs()))
+        holding = self.holding(self.pairs())
+        found = self.first_of(which, holding, lambda one: piece_of(one).state != "held")
         pair, contact = found
         custody = piece_of(found)
         verb = "come back" if custody.state in {"declined", "lost"} else "check"
@@ -80,14 +79,16 @@ class ContactRules(Base):
 
     @verb("pieces", 1, lambda self: self.holding(self.pairs()), which=WHICH)
     def decline(self, which: int) -> None:
-        found = chosen(which, self.holding(self.pairs()))
+        holding = self.holding(self.pairs())
+        found = self.first_of(which, holding, lambda one: piece_of(one).state == "held")
         expected = self.leave(found[0], piece_of(found), "declined", "invited", "held")
         path = f"/custodies/{found[1].custody}/decline"
         self.said("decline", expected, lambda: found[1].http.post(path))
 
     @verb("pieces", 1, lambda self: self.holding(self.pairs()), which=WHICH)
     def lose(self, which: int) -> None:
-        found = chosen(which, self.holding(self.pairs()))
+        holding = self.holding(self.pairs())
+        found = self.first_of(which, holding, lambda one: piece_of(one).state == "held")
         expected = self.leave(found[0], piece_of(found), "lost", "invited", "held")
         path = f"/custodies/{found[1].custody}/lost"
         self.said("lost by contact", expected, lambda: found[1].http.post(path))
@@ -116,9 +117,8 @@ class ContactRules(Base):
 
     @verb("ends", 2, lambda self: self.holding(self.pairs()), which=WHICH)
     def reopen_as_contact(self, which: int) -> None:
-        closing = [p for p in self.pairs() if p.expected.state == "closing"]
-        holding = self.holding(closing)
-        found = chosen(which, holding if holding and which < 10 else self.holding(self.pairs()))
+        holding = self.holding(self.pairs())
+        found = self.first_of(which, holding, lambda one: one[0].expected.state == "closing")
         expected = found[0].expected.reopen(piece_of(found))
         path = f"/deposits/{found[0].made.deposit}/reopen"
         self.said("reopen as contact", expected, lambda: found[1].http.post(path))

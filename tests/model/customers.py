@@ -113,7 +113,7 @@ class DepositRules(ContactRules):
         what=st.sampled_from(["withdraw", "resume", "resume", "lost"]),
     )
     def say_of_a_contacts_piece(self, which: int, what: str) -> None:
-        found = chosen(which, self.invited())
+        found = self.first_of(which, self.invited(), lambda one: piece_of(one).state == "invited")
         self.town.sign_in(found[0].owner)
         if what == "resume":
             expected = piece_of(found).resume(self.town.now)

@@ -227,10 +227,9 @@ class Deposit:
             if not old.is_busy:
                 old.ends_for, self.is_signed = self, False
                 old._destroy()
-        elif is_news and self.is_whole and old.state != "closing":
-            if self not in old.ended_for:
-                old.ended_for.append(self)
-                old._schedule(now + 30 * DAY, "customer", self)
+        elif is_news and self.is_whole and old.state != "closing" and self not in old.ended_for:
+            old.ended_for.append(self)
+            old._schedule(now + 30 * DAY, "customer", self)
 
     def weakened(self) -> None:
         """Keep what is closing because of this one, unless something whole stands in its place."""

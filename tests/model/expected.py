@@ -72,7 +72,7 @@ class Attempts:
 
 @dataclass
 class Account:
-    """One account: when its authenticator changed, how much it has opened, whether it is closing."""
+    """One account: when its authenticator changed, what it has opened, whether it is closing."""
 
     state: str = "active"
     closing_at: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hypothesis.strategies as st
 
-from tests.model.base import WHICH, Base, chosen, recovery_of
+from tests.model.base import WHICH, Base, recovery_of
 from tests.model.expected import Refused
 from tests.model.verbs import verb
 
@@ -31,16 +31,17 @@ class OfficeRules(Base):
         is_refused = signers >= needed and refused is not None
         assert {row.refused is not None for row in rows} == {is_refused}, verb
 
-    @verb("recovery", 1, Base.recovering, which=WHICH)
+    @verb("recovery", 2, Base.recovering, which=WHICH)
     def freeze(self, which: int) -> None:
-        pair = chosen(which, self.recovering())
+        pair = self.first_of(which, self.recovering(), lambda one: one.expected.is_busy)
         refused = recovery_of(pair).freeze(self.town.now)
         self._decide("freeze", "freeze", pair.recovery, refused, 1)
 
-    @verb("recovery", 2, Base.recovering, which=WHICH, signers=SIGNERS)
+    @verb("recovery", 5, Base.frozen, which=WHICH, signers=SIGNERS)
     def unfreeze(self, which: int, signers: int) -> None:
-        frozen = [pair for pair in self.recovering() if recovery_of(pair).state == "frozen"]
-        pair = chosen(which, frozen if frozen and which < 10 else self.recovering())
+        pair = self.first_of(
+            which, self.recovering(), lambda one: recovery_of(one).state == "frozen"
+        )
         refused = None
         if signers > 1:
             waiting = pair.expected.waiting_seconds

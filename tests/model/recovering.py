@@ -23,6 +23,10 @@ MAIL = st.sampled_from(["fine", "fine", "fine", "fine", "contact", "customer"])
 SESSION_SECONDS = {False: 15 * 60, True: 12 * HOUR}
 
 
+def is_collecting(pair: Pair) -> bool:
+    return recovery_of(pair).state == "collecting"
+
+
 class OpeningRules(Base):
     """Asking, vouching, opening; and stopping."""
 
@@ -36,6 +40,17 @@ class OpeningRules(Base):
     @verb("recovery", 2, Base.pairs, which=WHICH, proof=PROOFS, mail=MAIL)
     def open(self, which: int, proof: str, mail: str) -> None:
         self.open_one(self.pair(which), proof, mail)
+
+    @verb(
+        "recovery",
+        4,
+        lambda self: any(pair.expected.vetoers for pair in self.open_pairs()),
+        which=WHICH,
+        proof=st.sampled_from(["totp+kit", "totp+contacts"]),
+    )
+    def open_past_a_veto(self, which: int, proof: str) -> None:
+        found = [pair for pair in self.open_pairs() if pair.expected.vetoers]
+        self.open_one(self.first_of(which, found, lambda one: not one.expected.is_busy), proof)
 
     def open_one(self, pair: Pair, proof: str, mail: str = "fine") -> bool:
         """Ask for a recovery; whose mailbox is dead meanwhile says `mail`."""
@@ -115,9 +130,9 @@ class OpeningRules(Base):
         if self.said("vouch", refused, lambda: contact.http.post(path, body)):
             pair.vouched[draft, name] = (body, at)
 
-    @verb("recovery", 1, asked, which=WHICH)
+    @verb("recovery", 2, asked, which=WHICH)
     def withdraw_a_request(self, which: int) -> None:
-        pair = chosen(which, self.asked())
+        pair = self.first_of(which, self.asked(), lambda one: bool(one.expected.drafts))
         self.town.sign_in_by_mail(pair.owner)
         draft, http = pair.ever_asked[-1], pair.owner.customer.http
         refused = None if pair.expected.drafts.pop(draft, None) else "not_found"
@@ -127,14 +142,15 @@ class OpeningRules(Base):
 
     @verb("recovery", 1, Base.recovering, which=WHICH)
     def stop(self, which: int) -> None:
-        pair = chosen(which, self.recovering())
+        pair = self.first_of(which, self.recovering(), lambda one: one.expected.is_busy)
         self.town.sign_in(pair.owner)
         http, path = pair.owner.customer.http, f"/recoveries/{pair.recovery}/veto"
         self.said("stop", recovery_of(pair).veto(), lambda: http.post(path))
 
     @verb("recovery", 2, lambda self: self.holding(self.recovering()), which=WHICH)
     def contact_stops(self, which: int) -> None:
-        pair, contact = chosen(which, self.holding(self.recovering()))
+        holding = self.holding(self.recovering())
+        pair, contact = self.first_of(which, holding, lambda one: one[0].expected.is_busy)
         refused = pair.expected.veto(contact.custody)
         path = f"/recoveries/{pair.recovery}/veto"
         self.said("contact stops", refused, lambda: contact.http.post(path))
@@ -145,7 +161,10 @@ class CollectingRules(OpeningRules):
 
     @verb("recovery", 2, Base.recovering, which=WHICH)
     def begin(self, which: int) -> None:
-        self.begin_one(chosen(which, self.recovering()))
+        ready = {"ready", "collecting"}
+        self.begin_one(
+            self.first_of(which, self.recovering(), lambda one: recovery_of(one).state in ready)
+        )
 
     def begin_one(self, pair: Pair) -> bool:
         proof = recovery_of(pair).proof
@@ -156,9 +175,13 @@ class CollectingRules(OpeningRules):
             pair.session = session
         return self.said("begin", refused, lambda: proving.begin(session, proof))
 
-    @verb("recovery", 2, lambda self: self.holding(self.begun()), which=WHICH)
+    @verb("recovery", 3, lambda self: self.holding(self.begun()), which=WHICH)
     def release(self, which: int) -> None:
-        self.release_one(chosen(which, self.holding(self.begun())))
+        self.release_one(self._who_releases(which))
+
+    def _who_releases(self, which: int) -> Held:
+        live = self.live()
+        return self.first_of(which, self.holding(self.begun()), lambda one: one[0] in live)
 
     def release_one(self, found: Held) -> None:
         """Release a piece, with a call before it where there may be one."""
@@ -178,11 +201,11 @@ class CollectingRules(OpeningRules):
         self.said("release", refused, lambda: contact.release(pair.recovery, session.session, key))
 
     @verb(
-        "recovery", 1, lambda self: self.holding(self.begun()), which=WHICH, calls=st.integers(1, 6)
+        "recovery", 3, lambda self: self.holding(self.live()), which=WHICH, calls=st.integers(1, 6)
     )
     def call(self, which: int, calls: int) -> None:
         """Begin calls that nobody answers: at most five a session."""
-        found = chosen(which, self.holding(self.begun()))
+        found = self._who_releases(which)
         pair, contact = found
         session = pair.session
         if session is None or session.recovery != pair.recovery:
@@ -196,7 +219,7 @@ class CollectingRules(OpeningRules):
 
     @verb("recovery", 2, Base.begun, which=WHICH)
     def complete(self, which: int) -> None:
-        self.complete_one(chosen(which, self.begun()))
+        self.complete_one(self.first_of(which, self.begun(), is_collecting))
 
     def complete_one(self, pair: Pair) -> None:
         """Bring the key back from what is served, and say so with it."""

@@ -46,6 +46,7 @@ def verb(
 
 
 def verbs_of(play: type) -> list[Verb]:
-    """Return the verbs of a class, its own and inherited ones."""
-    methods = (getattr(play, name) for name in sorted(dir(play)))
-    return [method.verb for method in methods if isinstance(getattr(method, "verb", None), Verb)]
+    """Return the verbs of a class, its own and inherited ones, the weightiest first."""
+    marked = (getattr(getattr(play, name), "verb", None) for name in dir(play))
+    found = [verb for verb in marked if isinstance(verb, Verb)]
+    return sorted(found, key=lambda verb: (-verb.weight, verb.name))
