@@ -51,6 +51,7 @@ class Base(RuleBasedStateMachine):
             self.town = Town(world, self.tally)
             self.town.arrive()
             self.stack = stack.pop_all()
+        self.tally.plays += 1
 
     def said(
         self, verb: str, expected: Refused, act: Callable[[], Answer], *, is_last: bool = True

@@ -50,8 +50,8 @@ class Tables:
         custodies = select(CustodyRow.id, CustodyRow.state, CustodyRow.paused)
         waits = select(RecoveryRow.id, RecoveryRow.state, RecoveryRow.wait_seconds)
         return cls(
-            dict(db.execute(select(AccountRow.id, AccountRow.state)).tuples().all()),
-            dict(db.execute(select(DepositRow.id, DepositRow.state)).tuples().all()),
+            dict(db.execute(select(AccountRow.id, AccountRow.state)).all()),
+            dict(db.execute(select(DepositRow.id, DepositRow.state)).all()),
             {name: (state, paused) for name, state, paused in db.execute(custodies)},
             {name: (state, wait) for name, state, wait in db.execute(waits)},
             set(db.scalars(select(RecoveryDraft.id))),

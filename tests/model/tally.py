@@ -68,6 +68,7 @@ STATES = frozenset(
 class Tally:
     """Counts over all plays of a run."""
 
+    plays: int = 0
     allowed: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     reached: Counter[str] = field(default_factory=Counter)
@@ -88,4 +89,4 @@ class Tally:
     def __str__(self) -> str:
         verbs = [f"{self.allowed[v]:7} {self.refused[v]:7}  {v}" for v in sorted(VERBS)]
         states = [f"{self.reached[s]:7}          {s}" for s in sorted(STATES)]
-        return "\n".join(["allowed refused", *verbs, "reached", *states])
+        return "\n".join([f"{self.plays} plays", "allowed refused", *verbs, "reached", *states])

@@ -18,8 +18,8 @@ from tests.support.postgres import Postgres
 
 # The same plays every time: what fails here, fails for everybody. The long ones are new each time.
 SHORT = settings(
-    max_examples=6,
-    stateful_step_count=30,
+    max_examples=3,
+    stateful_step_count=12,
     deadline=None,
     derandomize=True,
     database=None,
