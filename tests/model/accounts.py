@@ -59,7 +59,7 @@ class AccountRules(Base):
             lambda: customer.http.post(f"{path}/confirm", code),
         )
 
-    @verb("recovery", 4, lambda self: any(one.completed for one in self.people()), who=WHICH)
+    @verb("recovery", 6, lambda self: any(one.completed for one in self.people()), who=WHICH)
     def set_a_new_authenticator(self, who: int) -> None:
         """Who has completed a recovery needs no code of the old one, in that sign-in."""
         owner = chosen(who, [one for one in self.people() if one.completed])

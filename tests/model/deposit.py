@@ -79,7 +79,7 @@ class Deposit:
         """Return the contacts who can vouch: they hold their piece and have stopped nothing."""
         return {n for n, c in self.contacts().items() if c.state == "held"} - self.vetoers
 
-    def _may_prove(self, proof: str) -> bool:
+    def may_prove(self, proof: str) -> bool:
         if self.state not in {"active", "complete", "closing"}:
             return False
         if proof in PAST_VETO and not self.vetoers:
@@ -90,7 +90,7 @@ class Deposit:
         return proof != "contacts" or self.needed >= 2
 
     def open(self, proof: str, now: int) -> Refused:
-        if not self._may_prove(proof) or (proof in BY_KIT and self.kit.state != "held"):
+        if not self.may_prove(proof) or (proof in BY_KIT and self.kit.state != "held"):
             return "wrong_state"
         return self._insert(proof, now)
 
@@ -106,7 +106,7 @@ class Deposit:
         return None
 
     def ask(self, draft: str, proof: str, now: int) -> Refused:
-        if not self._may_prove(proof):
+        if not self.may_prove(proof):
             return "wrong_state"
         if sum(d.stands(now) for d in self.drafts.values()) >= DRAFTS:
             return "rate_limited"
@@ -120,7 +120,7 @@ class Deposit:
             return None if name in self.proven[draft] else "wrong_state"
         if found is None:
             return "not_found"
-        if not self._may_prove(found.proof) or name not in self.provers():
+        if not self.may_prove(found.proof) or name not in self.provers():
             return "wrong_state"
         given = found.given | {name}
         if len(given & self.provers()) >= self.needed:

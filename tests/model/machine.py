@@ -53,14 +53,17 @@ class Play(AccountRules, DrillRules, OfficeRules):
         """Go to the second before, at or after the moment at which something happens."""
         self.town.advance(chosen(which, self.town.deadlines()) + offset - self.town.now)
 
+    def compare_all(self) -> None:
+        """Compare also what customers are shown, and the whole ledger."""
+        for pair in self.pairs():
+            self.town.sign_in(pair.owner)
+            self.town.checks.see(pair)
+        self.town.checks.ledger_is_whole()
+
     def teardown(self) -> None:
         try:
-            for pair in self.pairs():
-                self.town.sign_in(pair.owner)
-                self.town.checks.see(pair)
-            self.town.checks.ledger_is_whole()
+            self.compare_all()
         finally:
-            self.town.world.mailbox.refuse.clear()
             self.stack.close()
 
 

@@ -11,16 +11,20 @@ from escrow.protocol.encoding import b64url
 from tests.model.base import WHICH, Base, Held, chosen, piece_of, recovery_of
 from tests.model.expected import DAY, HOUR
 from tests.model.people import Completed, Pair
-from tests.model.recovery import BY_CONTACTS
+from tests.model.recovery import BY_CONTACTS, BY_KIT
 from tests.model.verbs import verb
 from tests.recovery import proving
 from tests.support.people import Session, new_id
 
-PROOFS = st.sampled_from(
-    ["totp", "totp", "totp", "kit", "kit", "contacts", "contacts", "totp+kit", "totp+contacts"]
-)
+PROOFS = ("totp", "kit", "contacts", "totp+kit", "totp+contacts")
 MAIL = st.sampled_from(["fine", "fine", "fine", "fine", "contact", "customer"])
 SESSION_SECONDS = {False: 15 * 60, True: 12 * HOUR}
+
+
+def may_open(pair: Pair, proof: str) -> bool:
+    """Tell whether this proof would open, or ask for, a recovery of this deposit now."""
+    kit = proof not in BY_KIT or pair.expected.kit.state == "held"
+    return kit and pair.expected.may_prove(proof) and not pair.expected.is_busy
 
 
 def is_collecting(pair: Pair) -> bool:
@@ -37,9 +41,14 @@ class OpeningRules(Base):
         else:
             self.town.sign_in_by_mail(pair.owner)
 
-    @verb("recovery", 2, Base.pairs, which=WHICH, proof=PROOFS, mail=MAIL)
-    def open(self, which: int, proof: str, mail: str) -> None:
-        self.open_one(self.pair(which), proof, mail)
+    @verb("recovery", 3, Base.pairs, which=WHICH, proof=WHICH, mail=MAIL)
+    def open(self, which: int, proof: int, mail: str) -> None:
+        pair = self.first_of(which, self.pairs(), lambda one: may_open(one, "totp"))
+        self.open_one(pair, self.proof_for(pair, proof), mail)
+
+    def proof_for(self, pair: Pair, which: int) -> str:
+        """Choose a proof, mostly one that this deposit allows now."""
+        return self.first_of(which, PROOFS, lambda proof: may_open(pair, proof))
 
     @verb(
         "recovery",
@@ -95,7 +104,7 @@ class OpeningRules(Base):
 
     @verb(
         "recovery",
-        2,
+        5,
         lambda self: any(c.payload for p in self.asked() for c in p.contacts),
         which=WHICH,
         who=WHICH,
@@ -147,7 +156,7 @@ class OpeningRules(Base):
         http, path = pair.owner.customer.http, f"/recoveries/{pair.recovery}/veto"
         self.said("stop", recovery_of(pair).veto(), lambda: http.post(path))
 
-    @verb("recovery", 2, lambda self: self.holding(self.recovering()), which=WHICH)
+    @verb("recovery", 3, lambda self: self.holding(self.recovering()), which=WHICH)
     def contact_stops(self, which: int) -> None:
         holding = self.holding(self.recovering())
         pair, contact = self.first_of(which, holding, lambda one: one[0].expected.is_busy)
@@ -175,7 +184,7 @@ class CollectingRules(OpeningRules):
             pair.session = session
         return self.said("begin", refused, lambda: proving.begin(session, proof))
 
-    @verb("recovery", 3, lambda self: self.holding(self.begun()), which=WHICH)
+    @verb("recovery", 5, lambda self: self.holding(self.begun()), which=WHICH)
     def release(self, which: int) -> None:
         self.release_one(self._who_releases(which))
 
@@ -201,7 +210,7 @@ class CollectingRules(OpeningRules):
         self.said("release", refused, lambda: contact.release(pair.recovery, session.session, key))
 
     @verb(
-        "recovery", 3, lambda self: self.holding(self.live()), which=WHICH, calls=st.integers(1, 6)
+        "recovery", 8, lambda self: self.holding(self.live()), which=WHICH, calls=st.integers(1, 6)
     )
     def call(self, which: int, calls: int) -> None:
         """Begin calls that nobody answers: at most five a session."""
@@ -223,21 +232,20 @@ class CollectingRules(OpeningRules):
 
     def complete_one(self, pair: Pair) -> None:
         """Bring the key back from what is served, and say so with it."""
-        recovery, session, owner = recovery_of(pair), pair.session, pair.owner
-        assert session is not None
+        recovery, owner = recovery_of(pair), pair.owner
         self.sign_in_for(pair, recovery.proof)
         now = self.town.now
         served = recovery.served("provider", pair.expected.needed, now)
         if "provider" in served:
             assert self.town.recover(pair) == pair.made.recovery_key
-        session.recovery = pair.recovery
+        ending = Session(owner.customer.http, pair.made, pair.recovery)
         is_new = recovery.state == "collecting"
         refused = recovery.complete()
         if is_new:
             pair.expected.completed_at = now
             if pair.expected.kind == "real":
                 owner.completed = self._completed(pair, now)
-        self.said("complete", refused, lambda: session.complete(pair.made.recovery_key))
+        self.said("complete", refused, lambda: ending.complete(pair.made.recovery_key))
 
     def _completed(self, pair: Pair, now: int) -> Completed:
         owner = pair.owner
@@ -253,12 +261,13 @@ class CollectingRules(OpeningRules):
         4,
         lambda self: self.open_pairs(),
         which=WHICH,
-        proof=PROOFS,
+        wanted=WHICH,
         steps=st.integers(1, 4),
     )
-    def go_through_a_recovery(self, which: int, proof: str, steps: int) -> None:
+    def go_through_a_recovery(self, which: int, wanted: int, steps: int) -> None:
         """Open by any proof, wait, begin, let contacts release, complete: the first of these."""
-        pair = self.pair(which)
+        pair = self.first_of(which, self.open_pairs(), lambda one: may_open(one, "totp"))
+        proof = self.proof_for(pair, wanted)
         if not self.open_one(pair, proof):
             return
         if proof in BY_CONTACTS:
@@ -284,5 +293,5 @@ class CollectingRules(OpeningRules):
             enough = max(1, pair.expected.needed)
             for found in self.holding([pair])[:enough]:
                 self.release_one(found)
-        if steps > 3 and pair.session is not None and recovery.state == "collecting":
+        if steps > 3 and recovery.state == "collecting":
             self.complete_one(pair)

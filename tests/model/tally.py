@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from hypothesis import event
+from hypothesis import currently_in_test_context, event
 
 VERBS = frozenset(
     {
@@ -76,7 +76,8 @@ class Tally:
     def verb(self, verb: str, refused: str | None) -> None:
         assert verb in VERBS, verb
         (self.allowed if refused is None else self.refused)[verb] += 1
-        event(f"{verb}: {refused or 'allowed'}")
+        if currently_in_test_context():
+            event(f"{verb}: {refused or 'allowed'}")
 
     def state(self, state: str) -> None:
         self.reached[state] += 1

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import seed, settings
 
 from escrow.protocol.invitation import Password
-from tests.model.test_model import SHORT, play, urls
+from tests.model.conftest import urls
+from tests.model.test_model import SHORT, play
 from tests.support.people import cheap_identity
 
 __all__ = ["urls"]  # a fixture
