@@ -29,7 +29,7 @@ class Tables:
     """All that is compared, in one look."""
 
     accounts: dict[str, str]
-    deposits: dict[str, str]
+    deposits: dict[str, tuple[str, int | None]]
     custodies: dict[str, tuple[str, bool]]
     recoveries: dict[str, tuple[str, int]]
     drafts: set[str]
@@ -48,10 +48,11 @@ class Tables:
         for recovery, custody in db.execute(joined.where(ReleaseRow.sealed.is_not(None))):
             served.setdefault(recovery, set()).add(custody)
         custodies = select(CustodyRow.id, CustodyRow.state, CustodyRow.paused)
+        ends = select(DepositRow.id, DepositRow.state, DepositRow.closing_at)
         waits = select(RecoveryRow.id, RecoveryRow.state, RecoveryRow.wait_seconds)
         return cls(
             dict(db.execute(select(AccountRow.id, AccountRow.state)).all()),
-            dict(db.execute(select(DepositRow.id, DepositRow.state)).all()),
+            {name: (state, at) for name, state, at in db.execute(ends)},
             {name: (state, paused) for name, state, paused in db.execute(custodies)},
             {name: (state, wait) for name, state, wait in db.execute(waits)},
             set(db.scalars(select(RecoveryDraft.id))),
@@ -88,7 +89,7 @@ class Checks:
     def _ledger(self, tables: Tables) -> None:
         """No state column ever says anything else than the sequenced entries."""
         told = {name: story.state for name, story in self.chronicle.deposits.items()}
-        assert tables.deposits == told
+        assert {name: state for name, (state, _) in tables.deposits.items()} == told
         assert {n: state for n, (state, _) in tables.custodies.items()} == self.chronicle.custodies
         courses = self.chronicle.recoveries
         assert {n: state for n, (state, _) in tables.recoveries.items()} == {
@@ -102,7 +103,8 @@ class Checks:
 
     def _deposit(self, tables: Tables, pair: Pair) -> None:
         expected, deposit = pair.expected, pair.made.deposit
-        assert tables.deposits[deposit] == expected.state
+        closing_at = expected.closing_at if expected.state == "closing" else None
+        assert tables.deposits[deposit] == (expected.state, closing_at)
         self._reached("deposit", deposit, expected.state)
         for line in pair.made.manifest.custodies:
             custody = expected.custodies[pair.name_of(line.custody)]

@@ -46,6 +46,7 @@ def test_a_play_by_script_allows_every_verb_and_reaches_every_state(play: Play) 
 
 
 def contacts_vouch_and_one_turns(play: Play, pair: Pair) -> None:
+    play.open_one(pair, "totp+kit")
     play.open_one(pair, "contacts")
     play.withdraw_a_request(0)
     play.open_one(pair, "contacts")
@@ -72,6 +73,9 @@ def contacts_vouch_and_one_turns(play: Play, pair: Pair) -> None:
 def two_proofs_after_the_veto(play: Play, pair: Pair) -> None:
     play.open_past_a_veto(0, "totp+kit")
     play.contact_stops(0)
+    play.go_on(pair, 2)
+    play.freeze(0)
+    play.unfreeze(0, 2)
     play.go_on(pair, 4)
     play.open_past_a_veto(0, "totp+contacts")
     for found in play.holding([pair]):
@@ -116,6 +120,8 @@ def invitations(play: Play) -> None:
 
 def replacing_and_reopening(play: Play) -> None:
     play.replace(0, (1, 1), 1, True, None)
+    play.town.advance(DAY)
+    play.close(0)
     for _ in range(2):  # the second time nobody but the owner may
         play.reopen_as_contact(0)
         play.close(0)
