@@ -12,7 +12,16 @@ REPORTS = ROOT / "bench" / "reports"
 def main(arguments: list[str]) -> int:
     """Run `tests/soak`; returns pytest's status."""
     started = datetime.now(UTC)
-    command = [sys.executable, "-m", "pytest", "-v", "--durations=0", "tests/soak", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-v",
+        "-rP",
+        "--durations=0",
+        "tests/soak",
+        *arguments,
+    ]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -24,7 +33,7 @@ def main(arguments: list[str]) -> int:
     status = process.wait()
     minutes = (datetime.now(UTC) - started).total_seconds() / 60
     head = f"# Soak of {started:%Y-%m-%d}\n\n{minutes:.0f} minutes, status {status}.\n\n"
-    report = head + "```\n" + "".join(lines[-60:]) + "```\n"
+    report = head + "```\n" + "".join(lines[-400:]) + "```\n"
     REPORTS.mkdir(exist_ok=True)
     (REPORTS / f"soak-{started:%Y-%m-%d}.md").write_text(report, "utf-8")
     return status

@@ -2,6 +2,7 @@
 
 import secrets
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escrow.custodian.entries import Entries, Entry
@@ -17,6 +18,7 @@ from escrow.custodian.shares import (
 from escrow.deposit import custodies
 from escrow.deposit.models import CustodyRow, Deposit
 from escrow.ledger.append import append
+from escrow.ledger.models import LedgerEvent
 from escrow.ledger.read import newest_checkpoint
 from escrow.protocol import attestation as attestations
 from escrow.protocol.attestation import Attestation
@@ -109,7 +111,7 @@ def count_in(custodian: Custodian, db: Session, entry: Entry) -> None:
     """React to `custody held`: say `active` and `complete` when enough is held.
 
     Decided from sequenced entries: active when customer and provider hold theirs, complete when
-    the needed contacts do too.
+    the needed contacts do too. Of several that are sequenced together the first says it for all.
     """
     deposit = db.get(Deposit, entry.event.deposit, with_for_update=True)
     if deposit is None:
@@ -117,17 +119,22 @@ def count_in(custodian: Custodian, db: Session, entry: Entry) -> None:
     manifest = custodies.manifest_of(deposit)
     entries = Entries(db, custodian.keys).of_deposit(deposit.id)
     held = {found.event.custody for found in entries if found.event.type == "custody held"}
-    said = {found.event.type for found in entries}
     roles = {
         role: {line.custody for line in manifest.of_role(role)}
         for role in ("customer", "contact", "provider")
     }
     both = roles["customer"] <= held and roles["provider"] <= held
-    if both and "deposit active" not in said:
+    if both and not _is_said(custodian, db, deposit, "active"):
         _advance(custodian, db, deposit, "active")
     enough = len(roles["contact"] & held) >= manifest.contacts_needed
-    if both and enough and "deposit complete" not in said:
+    if both and enough and not _is_said(custodian, db, deposit, "complete"):
         _advance(custodian, db, deposit, "complete")
+
+
+def _is_said(custodian: Custodian, db: Session, deposit: Deposit, state: str) -> bool:
+    """Tell whether a deposit's new state was said, be it an entry already or not yet."""
+    identifier = custodian.once(f"deposit {state}", deposit.id)
+    return db.scalar(select(LedgerEvent.id).where(LedgerEvent.id == identifier)) is not None
 
 
 def _advance(custodian: Custodian, db: Session, deposit: Deposit, state: str) -> None:

@@ -1,6 +1,8 @@
 """Closing a deposit, and undoing it: each one transaction. Nothing is destroyed before 30 days."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -34,8 +36,12 @@ def replaced_by(reason: str) -> str | None:
 
 
 def close(db: Session, web: Web, row: Deposit, reason: str, until: int | None = None) -> Deposit:
-    """Schedule a deposit's destruction in 30 days, a drill's at once; raises WrongState."""
-    if row.state == "closing":
+    """Schedule a deposit's destruction in 30 days, a drill's at once; raises WrongState.
+
+    One that closes because of a replacement closes now because somebody wants it to: it is not kept
+    when the replacement fails. A repeat changes nothing.
+    """
+    if row.state == "closing" and not _is_for_a_replacement(db, row):
         return row
     if row.state == "closed":
         raise WrongState(row.state)
@@ -55,7 +61,8 @@ def close(db: Session, web: Web, row: Deposit, reason: str, until: int | None = 
 
 def schedule(row: Deposit, until: int) -> None:
     """Set a row to closing; what it was comes back when it is reopened."""
-    row.state_before_closing = row.state
+    if row.state != "closing":
+        row.state_before_closing = row.state
     row.state = "closing"
     row.closing_at = until
 
@@ -102,6 +109,23 @@ def _has_counted(db: Session, row: Deposit) -> bool:
     Against the customer's own will (her closing, or a replacement) a contact's undo counts once a
     deposit. What an operator has scheduled it stops every time: she may not know of it.
     """
+    is_her_will, undone = False, 0
+    for author, data in _closings(db, row):
+        if "reason" in data:
+            is_her_will = author == "web" or replaced_by(data["reason"]) is not None
+        elif data["by"] == "contact" and is_her_will:
+            undone += 1
+    return is_her_will and undone > 0
+
+
+def _is_for_a_replacement(db: Session, row: Deposit) -> bool:
+    """Tell whether the custodian closes a deposit because a replacement stands in its place."""
+    said = [(author, data["reason"]) for author, data in _closings(db, row) if "reason" in data]
+    return bool(said) and said[-1][0] == "custodian" and replaced_by(said[-1][1]) is not None
+
+
+def _closings(db: Session, row: Deposit) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return who has scheduled and undone the closing of a deposit, and the events' data."""
     query = (
         select(LedgerEvent.author, LedgerEvent.body)
         .where(
@@ -112,14 +136,8 @@ def _has_counted(db: Session, row: Deposit) -> bool:
         )
         .order_by(LedgerEvent.position)
     )
-    is_her_will, undone = False, 0
     for author, body in db.execute(query):
-        data = Event.parse(body or b"").data
-        if "reason" in data:
-            is_her_will = author == "web" or replaced_by(data["reason"]) is not None
-        elif data["by"] == "contact" and is_her_will:
-            undone += 1
-    return is_her_will and undone > 0
+        yield author, Event.parse(body or b"").data
 
 
 def end_drills(db: Session, web: Web, account: str, but: str) -> None:
@@ -136,7 +154,8 @@ def end_drills(db: Session, web: Web, account: str, but: str) -> None:
 
 def close_all(db: Session, web: Web, account: str, until: int, reason: str) -> None:
     """Schedule the closing of all deposits of an account."""
-    query = select(Deposit).where(Deposit.account == account, Deposit.state.in_(_OPEN))
+    states = (*_OPEN, "closing")  # what closes for a replacement is to close with the account
+    query = select(Deposit).where(Deposit.account == account, Deposit.state.in_(states))
     for row in db.scalars(query.with_for_update()):
         close(db, web, row, reason, until)
 

@@ -84,11 +84,14 @@ def prove(
     said = opening.Asked(draft.deposit, "", draft.proof)
     deposit = opening.recoverable(db, said, draft.account)
     manifest = custodies.manifest_of(deposit)
-    if signer.id not in proofs.provers(db, deposit):
+    provers = proofs.provers(db, deposit)
+    if signer.id not in provers:
         raise WrongState(signer.state, "You have stopped a recovery: your proof does not count.")
     proofs.check(db, web, manifest, signer, recovery, piece)
     proofs.keep(db, web, recovery, piece)
-    if len(proofs.given(db, recovery)) < manifest.contacts_needed:
+    # Who has stopped a recovery since, or left, has withdrawn the proof by it: the custodian would
+    # not count it either.
+    if len(provers.intersection(proofs.given(db, recovery))) < manifest.contacts_needed:
         return draft
     return _open(db, web, draft)
 

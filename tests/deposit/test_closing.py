@@ -8,7 +8,7 @@ from escrow.account.models import Account
 from escrow.deposit.closing import CLOSING_SECONDS
 from escrow.deposit.models import Deposit
 from escrow.ledger.append import Author, append
-from tests.deposit.test_replacing import events, kinds, state
+from tests.deposit.test_replacing import completed, events, kinds, state
 from tests.support.mailbox import text_of
 from tests.support.people import Contact, Customer, Deposited, make_deposit
 from tests.support.world import World
@@ -239,3 +239,27 @@ def test_a_new_drill_ends_the_one_before_and_blocks_no_real_one(
     monkeypatch.setattr(enrol, "MAX_DRILLS_A_DAY", 2)
     answer = customer.http.put(f"/deposits/{drills[2].deposit}", drills[2].body)
     assert (answer.status, answer.code) == (429, "rate_limited")
+
+
+@pytest.mark.parametrize("what", ["account", "deposit"])
+def test_what_a_replacement_was_to_close_closes_when_its_owner_says_so(
+    world: World, customer: Customer, enrolled: tuple[Deposited, Contact], what: str
+) -> None:
+    old, _ = enrolled
+    _, [contact] = completed(world, customer, old)
+    assert state(customer, old) == "closing"
+    world.wait(10 * DAY)
+    customer.sign_in()
+    path = f"/accounts/{customer.account}" if what == "account" else f"/deposits/{old.deposit}"
+    until = customer.http.post(f"{path}/close", {"reason": "moving"}).ok()["until"]
+    world.run()
+    contact.http.post(f"/custodies/{contact.custody}/decline").ok()
+    world.run()
+    assert state(customer, old) == "closing", "kept, because its replacement has failed"
+    world.wait(until - 1 - world.clock.now(), LONG)
+    assert "deposit destroyed" not in kinds(world, old)
+    world.wait(1)
+    assert "deposit destroyed" in kinds(world, old)
+    with world.database.reading() as db:
+        ended = db.get_one(Account, customer.account).state
+    assert ended == ("closed" if what == "account" else "active")

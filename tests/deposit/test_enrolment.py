@@ -59,6 +59,32 @@ def test_a_deposit_is_active_with_customer_and_provider_and_complete_with_contac
     }
 
 
+def test_pieces_that_are_accepted_at_one_moment_are_counted_once_and_thanked_at_once(
+    world: World, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contacts = world.new_contacts(2)
+    made = make_deposit(customer.http, contacts, 2)
+    put(customer, made)
+    world.run()
+    for contact in contacts:
+        world.record_fetch(contact)
+    world.run()
+    alarms: list[str] = []
+    monkeypatch.setattr(world.custodian, "alarm", lambda message, **_: alarms.append(message))
+    attest(customer.http, made.manifest, made.payloads[0]).ok()
+    for contact in contacts:
+        contact.accept()
+    world.run()
+    assert alarms == []
+    assert states(customer, made)["deposit"] == "complete"
+    with world.database.reading() as db:
+        query = select(LedgerEvent.type).where(LedgerEvent.deposit == made.deposit)
+        said = list(db.scalars(query))
+    assert (said.count("deposit active"), said.count("deposit complete")) == (1, 1)
+    thanked = [world.mailbox.to(contact.address)[-1]["Subject"] for contact in contacts]
+    assert all("Thank you" in subject for subject in thanked), thanked
+
+
 def test_a_deposit_without_contacts_has_one_way_back(world: World, customer: Customer) -> None:
     made, _ = world.enrol(customer, 0, 0)
     assert states(customer, made) == {

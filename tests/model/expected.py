@@ -1,195 +1,195 @@
-"""What the pages say must happen, in a hundred lines: the model that the real service is held to.
+"""What the pages say must happen to accounts and pieces: the model that the service is held to.
 
-It knows nothing of tables, mails or signatures; only states, times and who holds what. Times are
-Unix seconds. Every verb returns the code of the problem that is expected, or None when the service
-must say yes; then the model has moved.
+The model is the pages said once more, in as few lines as possible (with `recovery` and `deposit`
+beside it). It knows nothing of tables, mails or signatures; only states, times and who holds what,
+and it imports nothing of the service. Times are Unix seconds. Every verb returns the code of the
+problem that is expected, or None when the service must say yes; then the model has moved.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.model.deposit import Deposit
 
 HOUR = 3600
 DAY = 86400
-ENDED = frozenset({"cancelled", "completed", "expired"})
-RUNNING = frozenset({"opened", "waiting", "ready", "collecting"})
+TRIES = 5
+TRY_SECONDS = 15 * 60
 OPENED_A_DAY = 10
-CLOSED_AN_HOUR = 5
+DRILLS_A_DAY = 10
+LIMITS = {
+    "attestation": 30,
+    "begin": 20,
+    "close": 5,
+    "drill": 5,
+    "replaced": 20,
+    "reset": 10,
+    "resume": 10,
+}
+Refused = str | None
+
+
+@dataclass
+class Counts:
+    """How often something was done to one subject in this hour; what was refused is not counted."""
+
+    done: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    def is_full(self, what: str, now: int) -> bool:
+        return self.done[what, now // HOUR] >= LIMITS[what]
+
+    def add(self, what: str, now: int) -> None:
+        self.done[what, now // HOUR] += 1
+
+
+@dataclass
+class Attempts:
+    """Codes of the authenticator that were tried: five in a quarter of an hour, right or wrong."""
+
+    since: int = 0
+    tries: int = 0
+    locked_until: int = 0
+
+    def attempt(self, now: int, *, is_right: bool) -> Refused:
+        if now < self.locked_until:
+            return "locked"
+        if now - self.since >= TRY_SECONDS:
+            self.since, self.tries = now, 0
+        self.tries += 1
+        self.locked_until = now + TRY_SECONDS if self.tries >= TRIES else 0
+        if not is_right:
+            return "unauthenticated"
+        self.clear()
+        return None
+
+    def clear(self) -> None:
+        self.since = self.tries = self.locked_until = 0
+
+
+@dataclass
+class Account:
+    """One account: when its authenticator changed, what it has opened, whether it is closing."""
+
+    state: str = "active"
+    closing_at: int = 0
+    changed_at: int | None = None
+    opened: dict[str, list[int]] = field(default_factory=lambda: {"real": [], "drill": []})
+    drills: list[int] = field(default_factory=list)
+    attempts: Attempts = field(default_factory=Attempts)
+    counts: Counts = field(default_factory=Counts)
+
+    def close(self, deposits: list[Deposit], now: int) -> Refused:
+        """Close all that is hers in 30 days, also what a replacement was to close."""
+        if self.state == "closing":
+            return None
+        hers = [d for d in deposits if d.state != "closed" and not d.is_closing_by_itself]
+        if any(d.counts.is_full("close", now) for d in hers):
+            return "rate_limited"
+        self.state, self.closing_at = "closing", now + 30 * DAY
+        for deposit in hers:
+            deposit.close(now, until=self.closing_at)
+        return None
+
+    def reopen(self, deposits: list[Deposit]) -> Refused:
+        for deposit in deposits:
+            if self.state == "closing" and deposit.state == "closing":
+                deposit.reopen()
+        self.state = "active"
+        return None
+
+    def tick(self, deposits: list[Deposit], now: int) -> None:
+        is_over = self.state == "closing" and now >= self.closing_at
+        if is_over and all(deposit.state == "closed" for deposit in deposits):
+            self.state = "closed"
+
+    def changed_lately(self, now: int) -> bool:
+        return self.changed_at is not None and now - self.changed_at < 7 * DAY
+
+    def opened_too_many(self, kind: str, now: int) -> bool:
+        return sum(at > now - DAY for at in self.opened[kind]) >= OPENED_A_DAY
+
+    def drills_too_often(self, now: int) -> bool:
+        return sum(at > now - DAY for at in self.drills) >= DRILLS_A_DAY
 
 
 @dataclass
 class Custody:
-    """One piece: `until` is the end of an invitation."""
+    """One piece: `until` is the end of an invitation, `left_at` when it was declined or lost."""
 
     role: str
     state: str
     until: int = 0
     paused: bool = False
     has_held: bool = False
+    left_at: int = 0
+    moved_at: int = 0
+    counts: Counts = field(default_factory=Counts)
 
-    def accept(self) -> str | None:
+    def accept(self) -> Refused:
         if self.state != "invited":
             return "gone"
         if self.paused:
             return "wrong_state"
-        self.state, self.has_held = "held", True
+        self.hold()
         return None
 
-    def leave(self, state: str, *before: str) -> str | None:
+    def hold(self) -> None:
+        self.state, self.has_held = "held", True
+
+    def attest(self, means: str, now: int, *, is_closed: bool) -> Refused:
+        """Prove the piece: with the piece itself one that was left comes back for 30 days."""
+        if self.state in {"withdrawn", "destroyed", "rejected"} or is_closed:
+            return "wrong_state"
+        if self.state != "held" and means != "share":
+            return "wrong_state"
+        if self.state in {"declined", "lost"} and now >= self.left_at + 30 * DAY:
+            return "wrong_state"
+        if self.counts.is_full("attestation", now):
+            return "rate_limited"
+        self.counts.add("attestation", now)
+        self.hold()
+        return None
+
+    def leave(self, state: str, now: int, *before: str) -> Refused:
         """Decline, be withdrawn, be lost: a repeat is harmless."""
         if self.state == state:
             return None
         if self.state not in before:
             return "wrong_state"
-        self.state = state
+        self.state, self.left_at = state, now
         return None
 
-    def resume(self, now: int) -> str | None:
+    def resume(self, now: int) -> Refused:
         if self.state != "invited":
             return "wrong_state"
+        if self.counts.is_full("resume", now):
+            return "rate_limited"
+        self.counts.add("resume", now)
         self.until, self.paused = now + 14 * DAY, False
         return None
+
+    def move(self, now: int) -> Refused:
+        """Name another address: not twice in one second, and not after having declined."""
+        if self.state not in {"held", "lost"}:
+            return "wrong_state"
+        if now <= self.moved_at:
+            return "malformed"
+        self.moved_at = now
+        return None
+
+    def deadlines(self) -> list[int]:
+        if self.state in {"declined", "lost"}:
+            return [self.left_at + 30 * DAY]
+        return [self.until] if self.state == "invited" and self.until else []
+
+    def tick(self, now: int) -> None:
+        if self.role == "contact" and self.state == "invited" and self.until <= now:
+            self.paused = True
 
     @property
     def may_stop(self) -> bool:
         return self.state == "held" or (self.state == "lost" and self.has_held)
-
-
-@dataclass
-class Recovery:
-    """One recovery, noticed at once because its mails are taken or refused at once."""
-
-    opened_at: int
-    wait: int
-    state: str = "waiting"
-    ready_at: int | None = None
-    begun_at: int = 0
-    released: set[str] = field(default_factory=set)
-
-    def veto(self) -> str | None:
-        if self.state == "cancelled":
-            return None
-        return self._end("cancelled", RUNNING)
-
-    def complete(self) -> str | None:
-        if self.state == "completed":
-            return None
-        return self._end("completed", {"collecting"})
-
-    def _end(self, state: str, before: set[str] | frozenset[str]) -> str | None:
-        if self.state not in before:
-            return "wrong_state"
-        self.state = state
-        return None
-
-    def begin(self, now: int) -> str | None:
-        if self.state == "waiting":
-            return "too_early"
-        if self.state not in {"ready", "collecting"}:
-            return "wrong_state"
-        self.state, self.begun_at = "collecting", now
-        self.released = set()
-        return None
-
-    def release(self, name: str, custody: Custody, now: int) -> str | None:
-        if self.state != "collecting":
-            return "wrong_state"
-        if now >= self.begun_at + HOUR:
-            return "gone"
-        if name in self.released:
-            return "conflict"
-        if custody.state != "held":
-            return "wrong_state"
-        self.released.add(name)
-        return None
-
-    def deadlines(self) -> list[int]:
-        if self.state == "waiting":
-            return [self.opened_at + self.wait]
-        if self.ready_at is None or self.state in ENDED:
-            return []
-        return [self.ready_at + 14 * DAY, self.begun_at + HOUR]
-
-    def tick(self, now: int) -> None:
-        if self.state == "waiting" and now >= self.opened_at + self.wait:
-            self.state, self.ready_at = "ready", now
-        late = self.ready_at is not None and now >= self.ready_at + 14 * DAY
-        if self.state in {"ready", "collecting"} and late:
-            self.state = "expired"
-
-
-@dataclass
-class Deposit:
-    """One deposit: its pieces by name, its recoveries, and the newest of them."""
-
-    waiting_seconds: int
-    needed: int
-    custodies: dict[str, Custody]
-    state: str = "pending"
-    before: str = ""
-    closing_at: int = 0
-    closed: list[int] = field(default_factory=list)
-    recovery: Recovery | None = None
-
-    def settle(self) -> None:
-        """Become active and complete as pieces are held; what was once held counts for ever."""
-        both = self.custodies["kit"].has_held
-        contacts = [c for c in self.custodies.values() if c.role == "contact"]
-        enough = sum(c.has_held for c in contacts) >= self.needed
-        if both:
-            self._advance("complete" if enough else "active")
-
-    def _advance(self, state: str) -> None:
-        order = ("pending", "active", "complete")
-        now = self.before if self.state == "closing" else self.state
-        if now not in order or order.index(now) >= order.index(state):
-            return
-        if self.state == "closing":
-            self.before = state
-        else:
-            self.state = state
-
-    def open(self, now: int, wait: int, opened_today: int) -> str | None:
-        if self.state not in {"active", "complete", "closing"}:
-            return "wrong_state"
-        if self.recovery is not None and self.recovery.state not in ENDED:
-            return "wrong_state"
-        if opened_today >= OPENED_A_DAY:
-            return "rate_limited"
-        self.recovery = Recovery(now, wait)
-        return None
-
-    def close(self, now: int) -> str | None:
-        if self.state == "closing":
-            return None
-        if self.state == "closed":
-            return "wrong_state"
-        if sum(at // HOUR == now // HOUR for at in self.closed) >= CLOSED_AN_HOUR:
-            return "rate_limited"
-        self.closed.append(now)
-        self.before, self.state, self.closing_at = self.state, "closing", now + 30 * DAY
-        return None
-
-    def reopen(self) -> str | None:
-        if self.state == "closed":
-            return "wrong_state"
-        if self.state == "closing":
-            self.state = self.before
-        return None
-
-    def deadlines(self) -> list[int]:
-        found = [c.until for c in self.custodies.values() if c.state == "invited" and c.until]
-        if self.state == "closing":
-            found.append(self.closing_at)
-        return found + (self.recovery.deadlines() if self.recovery else [])
-
-    def tick(self, now: int) -> None:
-        if self.recovery is not None:
-            self.recovery.tick(now)
-        for custody in self.custodies.values():
-            if custody.role == "contact" and custody.state == "invited" and custody.until <= now:
-                custody.paused = True
-        busy = self.recovery is not None and self.recovery.state not in ENDED
-        if self.state == "closing" and now >= self.closing_at and not busy:
-            self.state = "closed"
-            self.custodies["provider"].state = "destroyed"

@@ -260,6 +260,26 @@ def test_a_draft_has_no_effect_until_the_last_proof_opens_it(
     assert (repeated.status, repeated.json["state"]) == (200, "opened")
 
 
+@pytest.mark.parametrize("act", ["veto", "decline"])
+def test_who_has_stopped_a_recovery_or_left_since_does_not_count_for_a_draft(
+    world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]], act: str
+) -> None:
+    made, [turned, friend, other] = enrolled
+    customer.mail_login()
+    draft = proving.ask(customer, made, "contacts").ok()["recovery"]
+    proving.vouch(turned, draft).ok()
+    if act == "veto":
+        proving.stopped_by_contact(world, customer, made, turned)
+    else:
+        turned.http.post(f"/custodies/{turned.custody}/decline").ok()
+        world.run()
+    assert proving.vouch(friend, draft).ok()["state"] == "draft"
+    assert proving.vouch(other, draft).ok()["state"] == "opened"
+    world.run()
+    customer.mail_login()
+    assert customer.http.get(f"/recoveries/{draft}").ok()["state"] == "waiting"
+
+
 def test_a_draft_is_gone_after_seven_days_to_the_second(
     world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]]
 ) -> None:
