@@ -1,0 +1,191 @@
+"""Loaded into pytest by run.py: try one mutant after the other on tests that are collected once.
+
+mutmut's own loop collects the tests anew for every mutant, which takes longer than the tests. Here
+each mutant gets a fork of the process that has collected them, and in it only the tests that call
+the function it changes, the shortest first; the first that fails ends it.
+
+Properties try few examples, always the same ones, so that no verdict depends on luck, and a failing
+example is not made smaller: nobody reads it.
+"""
+
+import gc
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import Phase, settings
+from mutmut.mutation.trampoline import set_mutant_under_test
+from mutmut.state import state
+from mutmut.utils.format_utils import mangled_name_from_mutant_name
+
+EXAMPLES = 12
+MEMORY_BYTES = 4 << 30
+# Only for what never ends. In seconds of processor time: a busy machine catches no mutant.
+PATIENCE_FACTOR = 5
+PATIENCE_SECONDS = 20
+WALL_FACTOR = 30  # only for what never ends and computes nothing
+
+
+def _few_examples(item: pytest.Item) -> None:
+    test: Any = getattr(item, "obj", None)
+    test = getattr(test, "__func__", test)
+    found = getattr(test, "_hypothesis_internal_use_settings", None)
+    if found is not None:
+        test._hypothesis_internal_use_settings = settings(
+            found,
+            max_examples=min(found.max_examples, EXAMPLES),
+            derandomize=True,
+            database=None,
+            deadline=None,
+            phases=(Phase.explicit, Phase.generate),
+        )
+
+
+class Outcome:
+    """Remember whether the last test failed, its fixtures included."""
+
+    def __init__(self) -> None:
+        self.failed = False
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed = True
+            print(f"{report.nodeid}\n{report.longreprtext}", flush=True)
+
+
+def _run(items: Sequence[pytest.Item], mutant: str, after: Callable[[pytest.Item], None]) -> bool:
+    """Run tests with a mutant in place; False at the first that fails."""
+    outcome = Outcome()
+    items[0].config.pluginmanager.register(outcome)
+    set_mutant_under_test(mutant)
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if outcome.failed:
+            return False
+        after(item)
+    return True
+
+
+def _fork(work: Callable[[], bool], folder: Path, cpu_seconds: int, *, loud: bool) -> int:
+    """Run `work` in a child that has its own place for files; return the child's id."""
+    child = os.fork()
+    if child:
+        return child
+    code = 2
+    try:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(folder)
+        if not loud:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.dup2(nowhere, 2)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
+        signal.alarm(cpu_seconds * WALL_FACTOR)
+        code = 0 if work() else 1
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def _measure(items: Sequence[pytest.Item], target: Path) -> bool:
+    """Run all tests once; write how long each took and which functions it called."""
+    seconds: dict[str, float] = {}
+    tests: dict[str, list[str]] = {}
+    last = [time.process_time()]
+
+    def after(item: pytest.Item) -> None:
+        now = time.process_time()
+        seconds[item.nodeid], last[0] = now - last[0], now
+        for function in state()._stats:
+            tests.setdefault(function, []).append(item.nodeid)
+        state()._stats.clear()
+
+    passed = _run(items, "stats", after)
+    target.write_text(json.dumps({"seconds": seconds, "tests": tests}))
+    return passed
+
+
+class Loop:
+    """Try the mutants that run.py wants, some at once, and write each verdict as it comes."""
+
+    def __init__(self, items: Sequence[pytest.Item], plan: dict[str, Any]) -> None:
+        self.items = {item.nodeid: item for item in items}
+        self.plan = plan
+        self.measured: dict[str, Any] = {}
+        self.running: dict[int, tuple[str, Path]] = {}
+
+    def run(self) -> None:
+        items = list(self.items.values())
+        target = Path(self.plan["measured"])
+        with tempfile.TemporaryDirectory() as folder:
+            child = _fork(lambda: _measure(items, target), Path(folder), 3600, loud=True)
+            if os.waitpid(child, 0)[1] != 0:
+                raise pytest.UsageError("the tests fail without mutants")
+        self.measured = json.loads(target.read_text())
+        gc.freeze()  # a fork copies the pages that it counts references on, not all
+        for mutant in self.plan["mutants"]:
+            while len(self.running) >= self.plan["children"]:
+                self._reap()
+            self._start(mutant)
+        while self.running:
+            self._reap()
+
+    def _start(self, mutant: str) -> None:
+        seconds = self.measured["seconds"]
+        names = self.measured["tests"].get(mangled_name_from_mutant_name(mutant), [])
+        if not names:
+            self._write(mutant, "no test")
+            return
+        module = mutant.split(".")[2]
+        items = []
+        needed = 0.0
+        # The module's own vectors first, then the shortest.
+        for name in sorted(names, key=lambda name: (f"[{module}: " not in name, seconds[name])):
+            needed += seconds[name]
+            if items and needed > self.plan["budget"]:
+                break
+            items.append(self.items[name])
+        patience = PATIENCE_SECONDS + PATIENCE_FACTOR * needed
+        folder = Path(tempfile.mkdtemp(prefix="escrow-mutant-"))
+
+        def work() -> bool:
+            return _run(items, mutant, lambda item: None)
+
+        child = _fork(work, folder, int(patience), loud=False)
+        self.running[child] = (mutant, folder)
+
+    def _reap(self) -> None:
+        child, status = os.wait()
+        mutant, folder = self.running.pop(child)
+        shutil.rmtree(folder, ignore_errors=True)
+        if os.WIFSIGNALED(status):
+            endless = os.WTERMSIG(status) in {signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL}
+            self._write(mutant, "endless" if endless else "crashed")
+        else:
+            code = os.WEXITSTATUS(status)
+            self._write(mutant, {0: "survived", 1: "caught"}.get(code, "broken"))
+
+    def _write(self, mutant: str, verdict: str) -> None:
+        with Path(self.plan["verdicts"]).open("a") as file:
+            file.write(json.dumps([mutant, verdict]) + "\n")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool:
+    if session.testsfailed:
+        raise session.Interrupted("the tests cannot be collected")
+    for item in session.items:
+        _few_examples(item)
+    plan = json.loads(Path(os.environ["MUTANTS_PLAN"]).read_text())
+    Loop(session.items, plan).run()
+    return True
