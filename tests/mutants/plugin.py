@@ -29,10 +29,10 @@ from mutmut.utils.format_utils import mangled_name_from_mutant_name
 
 EXAMPLES = 12
 MEMORY_BYTES = 4 << 30
-# Only for what never ends. In seconds of processor time: a busy machine catches no mutant.
+# For a test that never ends. In seconds of processor time: a busy machine catches no mutant.
 PATIENCE_FACTOR = 5
-PATIENCE_SECONDS = 20
-WALL_FACTOR = 30  # only for what never ends and computes nothing
+PATIENCE_SECONDS = 3
+WALL_SECONDS = 1800  # for what waits for ever and computes nothing
 
 
 def _few_examples(item: pytest.Item) -> None:
@@ -62,12 +62,21 @@ class Outcome:
             print(f"{report.nodeid}\n{report.longreprtext}", flush=True)
 
 
-def _run(items: Sequence[pytest.Item], mutant: str, after: Callable[[pytest.Item], None]) -> bool:
-    """Run tests with a mutant in place; False at the first that fails."""
+def _run(
+    items: Sequence[pytest.Item],
+    mutant: str,
+    patience: Callable[[pytest.Item], float] = lambda item: 0,
+    after: Callable[[pytest.Item], None] = lambda item: None,
+) -> bool:
+    """Run tests with a mutant in place; False at the first that fails.
+
+    A test that takes more processor time than `patience` says ends the process (SIGPROF).
+    """
     outcome = Outcome()
     items[0].config.pluginmanager.register(outcome)
     set_mutant_under_test(mutant)
     for item, following in zip(items, [*items[1:], None], strict=True):
+        signal.setitimer(signal.ITIMER_PROF, patience(item))
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if outcome.failed:
             return False
@@ -75,7 +84,7 @@ def _run(items: Sequence[pytest.Item], mutant: str, after: Callable[[pytest.Item
     return True
 
 
-def _fork(work: Callable[[], bool], folder: Path, cpu_seconds: int, *, loud: bool) -> int:
+def _fork(work: Callable[[], bool], folder: Path, *, loud: bool) -> int:
     """Run `work` in a child that has its own place for files; return the child's id."""
     child = os.fork()
     if child:
@@ -89,8 +98,7 @@ def _fork(work: Callable[[], bool], folder: Path, cpu_seconds: int, *, loud: boo
             os.dup2(nowhere, 2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-        resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
-        signal.alarm(cpu_seconds * WALL_FACTOR)
+        signal.alarm(WALL_SECONDS)
         code = 0 if work() else 1
     finally:
         sys.stdout.flush()
@@ -110,7 +118,7 @@ def _measure(items: Sequence[pytest.Item], target: Path) -> bool:
             tests.setdefault(function, []).append(item.nodeid)
         state()._stats.clear()
 
-    passed = _run(items, "stats", after)
+    passed = _run(items, "stats", after=after)
     target.write_text(json.dumps({"seconds": seconds, "tests": tests}))
     return passed
 
@@ -128,11 +136,11 @@ class Loop:
         items = list(self.items.values())
         target = Path(self.plan["measured"])
         with tempfile.TemporaryDirectory() as folder:
-            child = _fork(lambda: _measure(items, target), Path(folder), 3600, loud=True)
+            child = _fork(lambda: _measure(items, target), Path(folder), loud=True)
             if os.waitpid(child, 0)[1] != 0:
                 raise pytest.UsageError("the tests fail without mutants")
         self.measured = json.loads(target.read_text())
-        gc.freeze()  # a fork copies the pages that it counts references on, not all
+        gc.freeze()  # or each fork copies every page
         for mutant in self.plan["mutants"]:
             while len(self.running) >= self.plan["children"]:
                 self._reap()
@@ -155,13 +163,12 @@ class Loop:
             if items and needed > self.plan["budget"]:
                 break
             items.append(self.items[name])
-        patience = PATIENCE_SECONDS + PATIENCE_FACTOR * needed
         folder = Path(tempfile.mkdtemp(prefix="escrow-mutant-"))
 
-        def work() -> bool:
-            return _run(items, mutant, lambda item: None)
+        def patience(item: pytest.Item) -> float:
+            return PATIENCE_SECONDS + PATIENCE_FACTOR * float(seconds[item.nodeid])
 
-        child = _fork(work, folder, int(patience), loud=False)
+        child = _fork(lambda: _run(items, mutant, patience), folder, loud=False)
         self.running[child] = (mutant, folder)
 
     def _reap(self) -> None:
@@ -169,7 +176,7 @@ class Loop:
         mutant, folder = self.running.pop(child)
         shutil.rmtree(folder, ignore_errors=True)
         if os.WIFSIGNALED(status):
-            endless = os.WTERMSIG(status) in {signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL}
+            endless = os.WTERMSIG(status) in {signal.SIGPROF, signal.SIGALRM}
             self._write(mutant, "endless" if endless else "crashed")
         else:
             code = os.WEXITSTATUS(status)

@@ -144,6 +144,7 @@ class _WithoutWords(ast.NodeTransformer):
         self.generic_visit(node)
         if self.raised or ast.unparse(node.func).rpartition(".")[2] in ERRORS:
             node.args = [each for each in node.args if not self._is_prose(each)]
+            node.keywords = [each for each in node.keywords if not self._is_prose(each.value)]
         return node
 
     @staticmethod
@@ -210,8 +211,13 @@ def main() -> int:
     for package in (each for each in PACKAGES if not named or each.name in named):
         made = make_mutants(package, given.names)
         every = [(module, name) for module in made for name in made[module].mutant_names]
-        mutants = [f"escrow.{m}.{name}" for m, name in every if not changes_words_only(made[m], name)]
-        print(f"{len(mutants)} mutants, without {len(every) - len(mutants)} that change words only")
+        mutants = [
+            f"escrow.{m}.{name}" for m, name in every if not changes_words_only(made[m], name)
+        ]
+        print(
+            f"{len(mutants)} mutants, without {len(every) - len(mutants)} that change words only",
+            flush=True,
+        )
         known = read_verdicts(package)
         if given.survivors:
             wanted = [each for each in mutants if known.get(each) not in CAUGHT]
