@@ -115,8 +115,9 @@ def try_mutants(
     values["PYTHONPATH"] = os.pathsep.join([str(package.folder), str(package.folder / "cli")])
     values.update(PYTHONDONTWRITEBYTECODE="1", MUTANTS_PLAN=str(plan_file))
     values["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    options = "-q -s --no-header -p _hypothesis_pytestplugin -p tests.mutants.plugin".split()
-    command = [sys.executable, "-m", "pytest", *options, "-p", "no:cacheprovider", *package.tests]
+    plugins = ("_hypothesis_pytestplugin", "tests.mutants.plugin", "no:cacheprovider")
+    options = ["-q", "-s", "--no-header", *(f"-p{plugin}" for plugin in plugins)]
+    command = [sys.executable, "-m", "pytest", *options, *package.tests]
     subprocess.run(command, cwd=package.folder, env=values, stdin=subprocess.DEVNULL, check=True)
 
 
