@@ -118,9 +118,10 @@ def _measure(items: Sequence[pytest.Item], target: Path) -> bool:
             tests.setdefault(function, []).append(item.nodeid)
         state()._stats.clear()
 
-    passed = _run(items, "stats", after=after)
+    if not _run(items, "stats", after=after):
+        return False
     target.write_text(json.dumps({"seconds": seconds, "tests": tests}))
-    return passed
+    return True
 
 
 class Loop:
@@ -133,12 +134,9 @@ class Loop:
         self.running: dict[int, tuple[str, Path]] = {}
 
     def run(self) -> None:
-        items = list(self.items.values())
         target = Path(self.plan["measured"])
-        with tempfile.TemporaryDirectory() as folder:
-            child = _fork(lambda: _measure(items, target), Path(folder), loud=True)
-            if os.waitpid(child, 0)[1] != 0:
-                raise pytest.UsageError("the tests fail without mutants")
+        if not target.exists():
+            self._measure(target)
         self.measured = json.loads(target.read_text())
         gc.freeze()  # or each fork copies every page
         for mutant in self.plan["mutants"]:
@@ -147,6 +145,13 @@ class Loop:
             self._start(mutant)
         while self.running:
             self._reap()
+
+    def _measure(self, target: Path) -> None:
+        items = list(self.items.values())
+        with tempfile.TemporaryDirectory() as folder:
+            child = _fork(lambda: _measure(items, target), Path(folder), loud=True)
+            if os.waitpid(child, 0)[1] != 0:
+                raise pytest.UsageError("the tests fail without mutants")
 
     def _start(self, mutant: str) -> None:
         seconds = self.measured["seconds"]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import ast
 import difflib
+import hashlib
 import json
 import os
 import shutil
@@ -21,9 +22,10 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from mutmut.mutation.file_mutation import MutatedFile, mutate_file_contents
+from mutmut.mutation.file_mutation import mutate_file_contents
 from mutmut.utils.format_utils import mangled_name_from_mutant_name
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -71,64 +73,6 @@ PACKAGES = (
 )
 
 
-def make_mutants(package: Package, names: Sequence[str]) -> dict[str, MutatedFile]:
-    """Make the mutants of these modules, all for none; return by module one file with them all."""
-    made = {}
-    for path in sorted((ROOT / "escrow" / package.name).glob("*.py")):
-        module = f"{package.name}.{path.stem}"
-        if not names or {package.name, module} & set(names):
-            made[module] = mutate_file_contents(str(path), FIRST_LINE + path.read_text("utf-8"))
-    return made
-
-
-def lay_out(package: Package, made: dict[str, MutatedFile]) -> None:
-    """Copy the tree and put the mutants into the copy."""
-    shutil.rmtree(package.folder, ignore_errors=True)
-    copy_tree(tree_files(), ROOT, package.folder)
-    for module, mutated in made.items():
-        path = package.folder / "escrow" / f"{module.replace('.', '/')}.py"
-        path.write_text(mutated.code, "utf-8")
-
-
-def read_verdicts(package: Package) -> dict[str, str]:
-    """Read what became of each mutant, the newest last."""
-    if not package.verdicts_file.exists():
-        return {}
-    return dict(json.loads(line) for line in package.verdicts_file.read_text("utf-8").splitlines())
-
-
-def try_mutants(
-    package: Package, mutants: Sequence[str], children: int, budget_seconds: float
-) -> None:
-    """Run the tests on each mutant; raises CalledProcessError if they fail without any."""
-    plan = {
-        "mutants": mutants,
-        "children": children,
-        "budget": budget_seconds,
-        "verdicts": str(package.verdicts_file),
-        "measured": str(package.folder / "measured.json"),
-    }
-    plan_file = package.folder / "plan.json"
-    plan_file.write_text(json.dumps(plan), "utf-8")
-    values = {name: value for name, value in os.environ.items() if name != "CI"}
-    # Before the paths of the editable install, which lead to the real tree.
-    values["PYTHONPATH"] = os.pathsep.join([str(package.folder), str(package.folder / "cli")])
-    values.update(PYTHONDONTWRITEBYTECODE="1", MUTANTS_PLAN=str(plan_file))
-    values["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    plugins = ("_hypothesis_pytestplugin", "tests.mutants.plugin", "no:cacheprovider")
-    options = ["-q", "-s", "--no-header", *(f"-p{plugin}" for plugin in plugins)]
-    command = [sys.executable, "-m", "pytest", *options, *package.tests]
-    subprocess.run(command, cwd=package.folder, env=values, stdin=subprocess.DEVNULL, check=True)
-
-
-def both(mutated: MutatedFile, name: str) -> Iterator[list[str]]:
-    """Yield a function's lines as they are, then as this mutant has them."""
-    lines = mutated.code.splitlines()
-    for each in (f"{mangled_name_from_mutant_name(name)}__mutmut_orig", name):
-        span = mutated.line_span_by_function_name[each]
-        yield [line.replace(each, "f") for line in lines[span.start - 1 : span.end]]
-
-
 class _WithoutWords(ast.NodeTransformer):
     """Take prose, and None in its place, out of what is raised; field names and codes stay."""
 
@@ -157,31 +101,109 @@ class _WithoutWords(ast.NodeTransformer):
         )
 
 
-def changes_words_only(mutated: MutatedFile, name: str) -> bool:
-    """Tell whether a mutant says an error in other words and does nothing else."""
-    before, after = (
-        ast.dump(_WithoutWords().visit(ast.parse(textwrap.dedent("\n".join(lines)))))
-        for lines in both(mutated, name)
-    )
-    return before == after
+@lru_cache(maxsize=4)
+def _meaning(function: str) -> str:
+    return ast.dump(_WithoutWords().visit(ast.parse(textwrap.dedent(function))))
 
 
-def difference(mutated: MutatedFile, name: str) -> Iterator[str]:
-    """Yield the changed lines of one mutant."""
-    before, after = both(mutated, name)
-    for line in difflib.unified_diff(before, after, n=0, lineterm=""):
-        if line[:2] not in {"--", "++", "@@"}:
-            yield line
+class Module:
+    """All mutants of one module, side by side in one file."""
+
+    def __init__(self, path: Path) -> None:
+        made = mutate_file_contents(str(path), FIRST_LINE + path.read_text("utf-8"))
+        self.code = made.code
+        self.names = made.mutant_names
+        self._spans = made.line_span_by_function_name
+        self._lines = made.code.splitlines()
+
+    def _both(self, name: str) -> Iterator[str]:
+        """Yield a function as it is, then as this mutant has it."""
+        for each in (f"{mangled_name_from_mutant_name(name)}__mutmut_orig", name):
+            span = self._spans[each]
+            yield "\n".join(self._lines[span.start - 1 : span.end]).replace(each, "f")
+
+    def changes_words_only(self, name: str) -> bool:
+        """Tell whether a mutant says an error in other words and does nothing else."""
+        before, after = map(_meaning, self._both(name))
+        return before == after
+
+    def difference(self, name: str) -> Iterator[str]:
+        """Yield the changed lines of one mutant."""
+        before, after = (text.splitlines() for text in self._both(name))
+        for line in difflib.unified_diff(before, after, n=0, lineterm=""):
+            if line[:2] not in {"--", "++", "@@"}:
+                yield line
 
 
-def report(made: dict[str, MutatedFile], verdicts: dict[str, str], mutants: Sequence[str]) -> bool:
+def make_mutants(package: Package, names: Sequence[str]) -> dict[str, Module]:
+    """Make the mutants of these modules, of all for no names."""
+    made = {}
+    for path in sorted((ROOT / "escrow" / package.name).glob("*.py")):
+        module = f"{package.name}.{path.stem}"
+        if not names or {package.name, module} & set(names):
+            made[module] = Module(path)
+    return made
+
+
+def lay_out(package: Package, made: dict[str, Module]) -> None:
+    """Copy the tree and put the mutants into the copy."""
+    shutil.rmtree(package.folder, ignore_errors=True)
+    copy_tree(tree_files(), ROOT, package.folder)
+    for module, made_of in made.items():
+        path = package.folder / "escrow" / f"{module.replace('.', '/')}.py"
+        path.write_text(made_of.code, "utf-8")
+
+
+def read_verdicts(package: Package) -> dict[str, str]:
+    """Read what became of each mutant, the newest last."""
+    if not package.verdicts_file.exists():
+        return {}
+    return dict(json.loads(line) for line in package.verdicts_file.read_text("utf-8").splitlines())
+
+
+def measured_file(package: Package) -> Path:
+    """Name the file of what each test takes and calls: another one when anything has changed."""
+    digest = hashlib.sha256(repr(package.tests).encode())
+    for folder in ("escrow", "tests"):
+        for path in sorted((package.folder / folder).rglob("*")):
+            if path.is_file() and path.parent != package.folder / "tests/mutants":
+                digest.update(path.read_bytes())
+    return WORKSHOP / f"{package.name}-{digest.hexdigest()[:16]}.json"
+
+
+def try_mutants(
+    package: Package, mutants: Sequence[str], children: int, budget_seconds: float
+) -> None:
+    """Run the tests on each mutant; raises CalledProcessError if they fail without any."""
+    plan = {
+        "mutants": mutants,
+        "children": children,
+        "budget": budget_seconds,
+        "verdicts": str(package.verdicts_file),
+        "measured": str(measured_file(package)),
+    }
+    plan_file = package.folder / "plan.json"
+    plan_file.write_text(json.dumps(plan), "utf-8")
+    values = {name: value for name, value in os.environ.items() if name != "CI"}
+    # Before the paths of the editable install, which lead to the real tree.
+    values["PYTHONPATH"] = os.pathsep.join([str(package.folder), str(package.folder / "cli")])
+    values.update(PYTHONDONTWRITEBYTECODE="1", MUTANTS_PLAN=str(plan_file))
+    values["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    plugins = ("_hypothesis_pytestplugin", "tests.mutants.plugin", "no:cacheprovider")
+    # A traceback with source would be parsed out of a file that has a thousand mutants in it.
+    options = ["-q", "-s", "--no-header", "--tb=native", *(f"-p{plugin}" for plugin in plugins)]
+    command = [sys.executable, "-m", "pytest", *options, *package.tests]
+    subprocess.run(command, cwd=package.folder, env=values, stdin=subprocess.DEVNULL, check=True)
+
+
+def report(made: dict[str, Module], verdicts: dict[str, str], mutants: Sequence[str]) -> bool:
     """Print the survivors, then the score of each module; tell whether it is good enough."""
     scores: dict[str, Counter[str]] = {}
     for mutant in (each for each in mutants if each in verdicts):
         module, _, name = mutant.removeprefix("escrow.").rpartition(".")
         scores.setdefault(module, Counter())[verdicts[mutant]] += 1
         if verdicts[mutant] not in CAUGHT:
-            print(f"\n{mutant}: {verdicts[mutant]}", *difference(made[module], name), sep="\n  ")
+            print(f"\n{mutant}: {verdicts[mutant]}", *made[module].difference(name), sep="\n  ")
     total = sum(scores.values(), Counter[str]())
     print()
     for module, counted in [*sorted(scores.items()), ("together", total)]:
@@ -211,10 +233,8 @@ def main() -> int:
     good = True
     for package in (each for each in PACKAGES if not named or each.name in named):
         made = make_mutants(package, given.names)
-        every = [(module, name) for module in made for name in made[module].mutant_names]
-        mutants = [
-            f"escrow.{m}.{name}" for m, name in every if not changes_words_only(made[m], name)
-        ]
+        every = [(module, name) for module in made for name in made[module].names]
+        mutants = [f"escrow.{m}.{n}" for m, n in every if not made[m].changes_words_only(n)]
         print(
             f"{len(mutants)} mutants, without {len(every) - len(mutants)} that change words only",
             flush=True,
