@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from escrow.protocol import (
     encoding,
     envelope,
+    invitation,
     keys,
     ledger,
     note,
@@ -24,7 +25,8 @@ from escrow.protocol import (
     seal,
     slip39,
 )
-from escrow.protocol.errors import BadShare, Malformed, ProtocolError
+from escrow.protocol.errors import BadShare, BadSignature, Malformed, ProtocolError
+from escrow.protocol.invitation import Password
 
 DAY = 86400
 SIGNER = note.Signer("ledger.test", Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -256,6 +258,50 @@ def test_shares_from_elsewhere_beyond_the_limits(shares: list[str]) -> None:
 
 def test_a_secret_of_nothing_is_the_first_character() -> None:
     assert [prime_shares.as_text(n) for n in (0, 1, 99, 100)] == ["0", "1", "\x0c", "10"]
+
+
+# --- Invitations and errors ---------------------------------------------------------------------
+
+
+def test_the_spoken_digits_are_drawn_from_all_of_their_numbers() -> None:
+    """Of fifty none is likely to repeat another, and all to begin with 0 once in 10^50."""
+    drawn = [Password.generate() for _ in range(50)]
+    assert len({password.digits for password in drawn}) == 50
+    assert len({password.fragment for password in drawn}) == 50
+    assert {len(password.digits) for password in drawn} == {16}
+    assert max(int(password.digits) for password in drawn) >= 10**15
+
+
+def test_digits_are_taken_as_people_write_them() -> None:
+    for written in ("1234567890123456", " 1234 5678-9012\t3456\n", "-".join("1234567890123456")):
+        assert Password.parse("A" * 22, written).digits == "1234567890123456"
+    for wrong in ("123456789012345", "12345678901234567", "123456789012345x", "१" * 16):
+        refused("wrong_digits", Password.parse, "A" * 22, wrong)
+    for fragment in ("A" * 21, "A" * 23, "A" * 21 + "B", "A" * 21 + "+"):
+        refused("wrong_fragment", Password.parse, fragment, "0" * 16)
+
+
+def test_an_invitation_that_is_too_large_is_not_even_tried() -> None:
+    sealed = bytes(invitation.MAX_SEALED_LENGTH_BYTES + 1)
+    password = Password("not a fragment", "not digits")
+    refused("damaged_envelope", invitation.open, sealed, password, "not a custody")
+
+
+def test_what_is_malformed_says_what_where_and_why() -> None:
+    for error, said in (
+        (Malformed("kit"), "malformed kit"),
+        (Malformed("kit", "host"), "malformed kit, field host"),
+        (Malformed("kit", reason="too long"), "malformed kit: too long"),
+        (Malformed("kit", "host", "too long"), "malformed kit, field host: too long"),
+    ):
+        assert (str(error), error.code) == (said, "malformed_kit")
+    assert str(BadSignature("wrong")) == "wrong"
+    assert BadSignature("wrong").code == "wrong_signature"
+    share = BadShare("no", code="c", share=1, word=2, swapped_with=3, proposals=("a",))
+    assert (share.share, share.word, share.swapped_with, share.proposals) == (1, 2, 3, ("a",))
+    assert (str(share), share.code) == ("no", "c")
+    bare = BadShare("no", code="c")
+    assert (bare.share, bare.word, bare.swapped_with, bare.proposals) == (None, None, None, ())
 
 
 # --- Envelope, seal, waits ----------------------------------------------------------------------
