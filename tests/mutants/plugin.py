@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,9 @@ def _run(
     return True
 
 
-def _fork(work: Callable[[], bool], folder: Path, *, loud: bool) -> int:
+def _fork(
+    work: Callable[[], bool], folder: Path, *, loud: bool = False, wall_seconds: int = 0
+) -> int:
     """Run `work` in a child that has its own place for files; return the child's id."""
     child = os.fork()
     if child:
@@ -98,7 +101,7 @@ def _fork(work: Callable[[], bool], folder: Path, *, loud: bool) -> int:
             os.dup2(nowhere, 2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-        signal.alarm(WALL_SECONDS)
+        signal.alarm(wall_seconds)
         code = 0 if work() else 1
     finally:
         sys.stdout.flush()
@@ -132,6 +135,7 @@ class Loop:
         self.plan = plan
         self.measured: dict[str, Any] = {}
         self.running: dict[int, tuple[str, Path]] = {}
+        self.place = os.environ.get("PYTEST_DEBUG_TEMPROOT")  # in memory: see tests/conftest.py
 
     def run(self) -> None:
         target = Path(self.plan["measured"])
@@ -147,11 +151,25 @@ class Loop:
             self._reap()
 
     def _measure(self, target: Path) -> None:
-        items = list(self.items.values())
-        with tempfile.TemporaryDirectory() as folder:
-            child = _fork(lambda: _measure(items, target), Path(folder), loud=True)
-            if os.waitpid(child, 0)[1] != 0:
+        """Measure all tests, in as many processes as mutants are tried in."""
+        count = self.plan["children"]
+        parts = [list(self.items.values())[i::count] for i in range(count)]
+        with tempfile.TemporaryDirectory(dir=self.place) as folder:
+            files = [Path(folder) / f"{i}.json" for i in range(count)]
+            running = [
+                _fork(partial(_measure, part, file), Path(folder), loud=True)
+                for part, file in zip(parts, files, strict=True)
+            ]
+            statuses = [os.waitpid(child, 0)[1] for child in running]
+            if any(statuses):
                 raise pytest.UsageError("the tests fail without mutants")
+            found = [json.loads(file.read_text()) for file in files]
+        tests: dict[str, list[str]] = {}
+        for part in found:
+            for function, names in part["tests"].items():
+                tests.setdefault(function, []).extend(names)
+        seconds = {name: took for part in found for name, took in part["seconds"].items()}
+        target.write_text(json.dumps({"seconds": seconds, "tests": tests}))
 
     def _start(self, mutant: str) -> None:
         seconds = self.measured["seconds"]
@@ -168,12 +186,12 @@ class Loop:
             if items and needed > self.plan["budget"]:
                 break
             items.append(self.items[name])
-        folder = Path(tempfile.mkdtemp(prefix="escrow-mutant-"))
+        folder = Path(tempfile.mkdtemp(prefix="escrow-mutant-", dir=self.place))
 
         def patience(item: pytest.Item) -> float:
             return PATIENCE_SECONDS + PATIENCE_FACTOR * float(seconds[item.nodeid])
 
-        child = _fork(lambda: _run(items, mutant, patience), folder, loud=False)
+        child = _fork(lambda: _run(items, mutant, patience), folder, wall_seconds=WALL_SECONDS)
         self.running[child] = (mutant, folder)
 
     def _reap(self) -> None:
