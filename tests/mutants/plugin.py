@@ -178,7 +178,7 @@ class Loop:
             self._write(mutant, "no test")
             return
         module = mutant.split(".")[2]
-        items = []
+        items: list[pytest.Item] = []
         needed = 0.0
         # The module's own vectors first, then the shortest.
         for name in sorted(names, key=lambda name: (f"[{module}: " not in name, seconds[name])):

@@ -17,6 +17,7 @@ from escrow.protocol import (
     envelope,
     invitation,
     keys,
+    kit,
     ledger,
     note,
     prime_shares,
@@ -191,6 +192,7 @@ def test_a_check_code_is_below_two_to_the_128() -> None:
     refused("wrong_check_code", keys.check_code_seed, "0" * 39)
     refused("wrong_check_code", keys.check_code_seed, "0" * 41)
     refused("wrong_check_code", keys.check_code_seed, "٠" * 40)
+    refused("wrong_check_code", keys.check_code_seed, "X" + "0" * 40)
 
 
 @pytest.mark.parametrize(
@@ -285,6 +287,13 @@ def test_an_invitation_that_is_too_large_is_not_even_tried() -> None:
     sealed = bytes(invitation.MAX_SEALED_LENGTH_BYTES + 1)
     password = Password("not a fragment", "not digits")
     refused("damaged_envelope", invitation.open, sealed, password, "not a custody")
+
+
+@pytest.mark.parametrize("data", [b"{", b"[]", b"{}", b'{"format":"escrow/v1/share"}'])
+def test_what_is_neither_kit_nor_card_is_called_no_kit(data: bytes) -> None:
+    with pytest.raises(Malformed) as caught:
+        kit.parse_piece(data)
+    assert caught.value.what == "kit"
 
 
 def test_what_is_malformed_says_what_where_and_why() -> None:
