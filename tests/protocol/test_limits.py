@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from escrow.protocol import (
     keys,
     kit,
     ledger,
+    move,
     note,
     prime_shares,
     qr,
@@ -26,6 +28,7 @@ from escrow.protocol import (
     seal,
     slip39,
 )
+from escrow.protocol.encoding import sha256
 from escrow.protocol.errors import BadShare, BadSignature, Malformed, ProtocolError
 from escrow.protocol.invitation import Password
 
@@ -36,11 +39,13 @@ SIGNER = note.Signer("ledger.test", Ed25519PrivateKey.from_private_bytes(bytes(3
 # --- Encoding -----------------------------------------------------------------------------------
 
 
-def test_pae_takes_all_kinds_of_bytes_and_numbers_alike() -> None:
+class Bytes(bytes):
+    """What a column or a codec may hand over instead of plain bytes."""
+
+
+def test_pae_takes_bytes_of_every_class_and_the_largest_number() -> None:
     plain = encoding.pae("label", b"ab", None, 2**64 - 1, "é")
-    assert plain == encoding.pae(
-        "label", bytearray(b"ab"), b"", b"\xff" * 8, memoryview(b"\xc3\xa9")
-    )
+    assert plain == encoding.pae("label", Bytes(b"ab"), b"", b"\xff" * 8, Bytes("é".encode()))
     with pytest.raises(OverflowError):
         encoding.pae("label", 2**64)
 
@@ -402,6 +407,24 @@ def test_a_verifier_counts_one_signature_of_several_and_refuses_a_wrong_one_firs
     refused("wrong_signature", note.verify, wrong + signed_by(1), [SIGNER.verifier])
 
 
+def test_a_second_signature_of_one_key_is_passed_over() -> None:
+    wrong = SIGNER.signature_line("other text\n")
+    assert note.verify("text\n\n" + signed_by(1) + wrong, [SIGNER.verifier]) == "text\n"
+
+
+def test_signatures_alone_are_no_note() -> None:
+    refused("malformed_note", note.split_note, signed_by(1))
+    refused("malformed_note", note.split_note, "text\n" + signed_by(1))
+
+
+def test_a_verifier_key_is_of_the_one_algorithm_that_is_known() -> None:
+    verifier = SIGNER.verifier
+    assert note.Verifier.parse(verifier.vkey) == verifier
+    for raw in (b"\x02" + verifier.public_key, b"\x01" + verifier.public_key[1:], b"\x01"):
+        other = f"{verifier.name}+{verifier.key_id.hex()}+{base64.b64encode(raw).decode()}"
+        refused("malformed_vkey", note.Verifier.parse, other)
+
+
 @pytest.mark.parametrize("length", [31, 33])
 def test_a_root_or_sibling_of_another_length_is_refused(length: int) -> None:
     hashed = base64.b64encode(bytes(length)).decode()
@@ -437,6 +460,54 @@ def test_a_proof_has_at_most_63_siblings_and_may_carry_an_extra_line() -> None:
     refused("malformed_note", ledger.Proof.parse, with_extra.replace("AAAA", "AAA"))
     for bad in ("", "c2sp.org/tlog-proof@v1", "c2sp.org/tlog-proof@v1\n\n", "x\nindex 7\n\nnote"):
         refused("malformed_note", ledger.Proof.parse, bad)
+
+
+def test_an_event_has_at_most_4096_bytes_of_data() -> None:
+    def event(old: int) -> ledger.Event:
+        data = {"use": "ledger", "old": bytes(old), "new": bytes(2048)}
+        return ledger.Event("0" * 32, "key changed", data)
+
+    assert ledger.Event.parse(event(998).bytes) == event(998)
+    with pytest.raises(Malformed) as caught:
+        ledger.Event.parse(event(999).bytes)
+    assert (caught.value.what, caught.value.field) == ("event", "data")
+
+
+@pytest.mark.parametrize(
+    ("kind", "subjects", "field", "reason"),
+    [
+        ("deposit active", {"account": "0" * 32}, "deposit", "missing"),
+        ("deposit active", {"deposit": "0" * 32}, "account", "missing"),
+        ("tick", {"account": "0" * 32}, "account", "not allowed here"),
+        (
+            "deposit active",
+            {"account": "0" * 32, "deposit": "0" * 32, "custody": "0" * 32},
+            "custody",
+            "not allowed here",
+        ),
+    ],
+)
+def test_an_event_names_its_subjects_and_no_others(
+    kind: str, subjects: dict[str, Any], field: str, reason: str
+) -> None:
+    with pytest.raises(Malformed) as caught:
+        ledger.Event("0" * 32, kind, {}, **subjects).check()
+    assert (caught.value.what, caught.value.field, caught.value.reason) == ("event", field, reason)
+
+
+@pytest.mark.parametrize("raw", [b"{", b"[]", b"{}", b'{"type":"custody stolen"}'])
+def test_what_is_no_event_is_called_so(raw: bytes) -> None:
+    with pytest.raises(Malformed) as caught:
+        ledger.Event.parse(raw)
+    assert caught.value.what == "event"
+
+
+def test_an_entry_is_of_the_one_move_whose_body_and_commitment_it_has() -> None:
+    made = move.Move("Bert", "bert@example.org", bytes(16), bytes(32))
+    entry = move.Moved("0" * 32, bytes(32), made.commitment(), sha256(made.data), 1, bytes(64))
+    assert entry.is_of(made)
+    assert not replace(entry, commitment=bytes(32)).is_of(made)
+    assert not replace(entry, body_sha256=bytes(32)).is_of(made)
 
 
 def test_an_envelope_has_a_code_up_to_1700_characters() -> None:
