@@ -518,6 +518,14 @@ def test_an_envelope_has_a_code_up_to_1700_characters() -> None:
     assert qr.envelope_text(bytes(1269)) is None
 
 
+@pytest.mark.parametrize("text", ["escrow1e:A", "escrow1e:A+", "escrow1s:AA", ""])
+def test_a_code_that_cannot_be_read_says_why(text: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        qr.parse_envelope(text)
+    assert caught.value.what == "qr"
+    assert caught.value.reason
+
+
 @pytest.mark.parametrize(
     ("host", "allowed"),
     [
