@@ -1,4 +1,4 @@
-"""The last value of keys, shares, invitations, envelopes and waits that is allowed, and the first that is not.
+"""Keys, shares, invitations, envelopes, waits: the last value that is allowed, and the first that is not.
 
 Found by `make mutants`: a limit that nobody stands on may move by one unnoticed.
 """

@@ -1,4 +1,4 @@
-"""The last value of an encoding that is allowed, and the first that is not.
+"""Encodings: the last value that is allowed, and the first that is not.
 
 Found by `make mutants`: a limit that nobody stands on may move by one unnoticed.
 """

@@ -1,4 +1,4 @@
-"""The last value of notes, proofs, events, moves and QR codes that is allowed, and the first that is not.
+"""Notes, proofs, events, moves, QR codes: the last value that is allowed, and the first that is not.
 
 Found by `make mutants`: a limit that nobody stands on may move by one unnoticed.
 """
