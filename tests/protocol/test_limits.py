@@ -1,4 +1,4 @@
-"""Keys, shares, invitations, envelopes, waits: the last value that is allowed, and the first that is not.
+"""Keys, shares, invitations, waits: the last value that is allowed, and the first that is not.
 
 Found by `make mutants`: a limit that nobody stands on may move by one unnoticed.
 """
@@ -51,11 +51,11 @@ def test_policies(needed: int, count: int, allowed: bool) -> None:
 
 
 def test_a_set_that_is_split_has_the_identifier_that_was_drawn_in_fifteen_bits() -> None:
-    shares = slip39.split(bytes(32), 2, 3, random_bytes=lambda count: b"\xff" * count)
+    shares = slip39.split(bytes(32), 3, 4, random_bytes=lambda count: b"\xff" * count)
     assert {each.identifier for each in shares} == {0x7FFF}
     assert [(s.group_index, s.member_index, s.member_threshold) for s in shares] == [
         (0, 0, 1),
-        *((1, member, 2) for member in range(3)),
+        *((1, member, 3) for member in range(4)),
         (2, 0, 1),
     ]
     assert {(s.group_threshold, s.group_count, s.iteration_exponent) for s in shares} == {(2, 3, 0)}
@@ -65,6 +65,28 @@ def test_a_set_that_is_split_has_the_identifier_that_was_drawn_in_fifteen_bits()
 def test_a_share_of_any_length_is_read_as_it_was_written(length: int) -> None:
     made = slip39.Share(5, True, 0, 1, 2, 3, 4, 2, bytes(range(255, 255 - length, -1)))
     assert slip39.Share.parse(made.words()) == made
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("pcid", "Word 1 of share 1 is not in the word list. Did you mean acid or paid?"),
+        ("acidx", "Word 1 of share 1 is not in the word list. Did you mean acid?"),
+        ("zzzzzzzz", "Word 1 of share 1 is not in the word list."),
+    ],
+)
+def test_a_word_that_is_unknown_is_named_with_what_it_may_be(word: str, said: str) -> None:
+    with pytest.raises(BadShare) as caught:
+        slip39.Share.parse(word)
+    assert str(caught.value) == said
+
+
+def test_a_share_given_twice_is_named_with_the_one_it_repeats() -> None:
+    words = [each.words() for each in slip39.split(bytes(range(32)), 2, 2)]
+    with pytest.raises(BadShare) as caught:
+        slip39.combine([words[0], words[1], words[1]])
+    assert (caught.value.code, caught.value.share) == ("duplicate_share", 3)
+    assert "the same piece as share 2" in str(caught.value)
 
 
 def test_what_is_wrong_with_the_words_is_said_of_the_first_share_and_in_a_document() -> None:

@@ -1,4 +1,4 @@
-"""Notes, proofs, events, moves, QR codes: the last value that is allowed, and the first that is not.
+"""Notes, proofs, events, QR codes: the last value that is allowed, and the first that is not.
 
 Found by `make mutants`: a limit that nobody stands on may move by one unnoticed.
 """
