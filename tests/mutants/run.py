@@ -222,9 +222,9 @@ def main() -> int:
     parser.add_argument(
         "--budget",
         type=float,
-        default=10,
+        default=30,
         metavar="SECONDS",
-        help="of the tests that call a mutant, run the shortest that fit in here (10)",
+        help="of the tests that call a mutant, run the shortest that fit in here (30)",
     )
     given = parser.parse_args()
     named = {name.split(".")[0] for name in given.names}

@@ -81,6 +81,26 @@ def test_a_word_that_is_unknown_is_named_with_what_it_may_be(word: str, said: st
     assert str(caught.value) == said
 
 
+@pytest.mark.parametrize(
+    ("slip", "proposals"),
+    [
+        ("cid", ("acid",)),  # a letter left out
+        ("aacid", ("acid",)),  # one too many
+        ("caid", ("acid", "paid")),  # two neighbours swapped; another letter
+        ("axid", ("acid", "axis")),
+        ("acdi", ("acid",)),
+        ("aci", ("acid",)),
+        ("ACDI", ("acid",)),
+        ("acidacid", ("acid",)),  # the same four letters
+        *(("xxid", ()), ("bcdi", ()), ("ycademik", ()), ("caidx", ()), ("ad", ())),
+    ],
+)
+def test_words_one_slip_away_are_proposed_and_no_others(
+    slip: str, proposals: tuple[str, ...]
+) -> None:
+    assert slip39.propose(slip) == proposals
+
+
 def test_a_share_given_twice_is_named_with_the_one_it_repeats() -> None:
     words = [each.words() for each in slip39.split(bytes(range(32)), 2, 2)]
     with pytest.raises(BadShare) as caught:
