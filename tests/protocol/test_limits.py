@@ -134,6 +134,7 @@ def test_only_32_bytes_are_split(length: int) -> None:
     [
         (["1-3", "2-3"], 0),  # 3 is the smallest prime that is not below any y
         (["1-4", "2-4"], 4),
+        (["1f-1f", "2a-2a"], 0),  # the line y = x
         (["FFFFFFFF-5", " 1-5\n"], 5),
         ([f"{i:x}-100" for i in range(1, 65)], 256),
         (["1-" + "0" * 399 + "1", "2-1"], 1),
