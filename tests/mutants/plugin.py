@@ -180,8 +180,12 @@ class Loop:
         module = mutant.split(".")[2]
         items: list[pytest.Item] = []
         needed = 0.0
-        # The module's own vectors first, then the shortest.
-        for name in sorted(names, key=lambda name: (f"[{module}: " not in name, seconds[name])):
+
+        def rank(name: str) -> tuple[bool, float]:
+            """Put the module's own vectors first, then the shortest tests."""
+            return f"[{module}: " not in name or seconds[name] > 0.05, seconds[name]
+
+        for name in sorted(names, key=rank):
             needed += seconds[name]
             if items and needed > self.plan["budget"]:
                 break

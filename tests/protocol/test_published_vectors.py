@@ -124,6 +124,11 @@ def test_bad_bech32(text: str) -> None:
     assert caught.value.code == "wrong_bech32"
 
 
+def test_bech32_with_a_whole_group_that_belongs_to_no_byte() -> None:
+    with pytest.raises(ProtocolError):
+        bech32.decode("a1q3g6mn3")
+
+
 def test_bech32_of_the_highest_character_of_a_prefix() -> None:
     assert bech32.decode(bech32.encode("!~", b"x")) == ("!~", b"x")
 
