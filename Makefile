@@ -6,7 +6,7 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 && echo $$p && break; done)
 
-VERBS := run test lint sabotage soak bench install deps lock clean
+VERBS := run test lint sabotage mutants soak bench install deps lock clean
 
 .PHONY: help $(VERBS)
 .DEFAULT_GOAL := help

@@ -60,6 +60,7 @@ VERBS = {
     "test": "lint, then every test; what follows goes to pytest alone, without lint",
     "lint": "ruff check, ruff format --check, mypy --strict",
     "sabotage": "take each check out in turn; its test must turn red",
+    "mutants": "change protocol/ and recovery/ in small ways; the tests must notice",
     "soak": "the long versions of the tests; writes a dated report",
     "bench": "the comparisons with other ways of doing it",
     "install": "make .venv and nothing else",
@@ -514,6 +515,7 @@ def main(given: Sequence[str]) -> int:
         "test": test,
         "lock": lock,
         "sabotage": lambda more: script("tests/sabotage/run.py", more),
+        "mutants": lambda more: script("tests/mutants/run.py", more),
         "soak": lambda more: script("bench/soak.py", more),
         "bench": lambda more: script("bench/run.py", more),
     }

@@ -1,4 +1,4 @@
-"""Other people's vectors: SLIP-39, RFC 6962, signed notes, X-Wing, HPKE, HOTP and TOTP."""
+"""Other people's vectors: SLIP-39, BIP-173, RFC 6962, signed notes, X-Wing, HPKE, HOTP and TOTP."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, Suite
 
-from escrow.protocol import note, seal, slip39, tree
+from escrow.protocol import bech32, note, seal, slip39, tree
 from escrow.protocol.errors import BadShare, NotOpened, ProtocolError
 
 FOLDER = Path(__file__).parent.parent / "vectors" / "published"
@@ -69,6 +69,68 @@ def test_slip39(case: list[Any]) -> None:
 def test_slip39_word_list() -> None:
     words = (FOLDER / "slip39/wordlist.txt").read_text("ascii").split()
     assert list(slip39.word_list()) == words
+
+
+# --- BIP-0173 -----------------------------------------------------------------------------------
+
+# Its test vectors, without those that are too long for Bitcoin alone: age knows no such limit.
+BECH32 = [
+    ("A12UEL5L", "a", ""),
+    ("a12uel5l", "a", ""),
+    (
+        "an83characterlonghumanreadablepartthatcontainsthenumber1andtheexcludedcharactersbio1tt5tgs",
+        "an83characterlonghumanreadablepartthatcontainsthenumber1andtheexcludedcharactersbio",
+        "",
+    ),
+    (
+        "abcdef1qpzry9x8gf2tvdw0s3jn54khce6mua7lmqqqxw",
+        "abcdef",
+        "00443214c74254b635cf84653a56d7c675be77df",
+    ),
+    ("11" + "q" * 82 + "c8247j", "1", "00" * 51),
+    (
+        "split1checkupstagehandshakeupstreamerranterredcaperred2y9e3w",
+        "split",
+        "c5f38b70305f519bf66d85fb6cf03058f3dde463ecd7918f2dc743918f2d",
+    ),
+    ("?1ezyfcl", "?", ""),
+]
+BAD_BECH32 = {
+    "a character of the prefix below the range": " 1nwldj5",
+    "a character of the prefix above the range": "\x7f1axkwrx",
+    "a character of the prefix outside ASCII": "\x801eym55h",
+    "no separator": "pzry9x0s0muk",
+    "an empty prefix": "1pzry9x0s0muk",
+    "a character outside the alphabet": "x1b4n0q5v",
+    "too short a checksum": "li1dgmt3",
+    "a character outside ASCII in the checksum": "de1lg7wt\xff",
+    "a checksum over the prefix in upper case": "A1G7SGD8",
+    "an empty prefix and a checksum": "10a06t8",
+    "an empty prefix and a value": "1qzzfhee",
+    "mixed case": "A12uEL5L",
+}
+
+
+@pytest.mark.parametrize(("text", "prefix", "data"), BECH32, ids=lambda value: str(value)[:20])
+def test_bech32(text: str, prefix: str, data: str) -> None:
+    assert bech32.decode(text) == (prefix, bytes.fromhex(data))
+    assert bech32.encode(prefix, bytes.fromhex(data)) == text.lower()
+
+
+@pytest.mark.parametrize("text", BAD_BECH32.values(), ids=BAD_BECH32.keys())
+def test_bad_bech32(text: str) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        bech32.decode(text)
+    assert caught.value.code == "wrong_bech32"
+
+
+def test_bech32_with_a_whole_group_that_belongs_to_no_byte() -> None:
+    with pytest.raises(ProtocolError):
+        bech32.decode("a1q3g6mn3")
+
+
+def test_bech32_of_the_highest_character_of_a_prefix() -> None:
+    assert bech32.decode(bech32.encode("!~", b"x")) == ("!~", b"x")
 
 
 # --- RFC 6962 ---------------------------------------------------------------------------------

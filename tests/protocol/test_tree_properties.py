@@ -252,3 +252,16 @@ def test_a_proof_of_more_hashes_than_a_tree_can_have() -> None:
     with pytest.raises(ProtocolError) as caught:
         ledger.Proof.parse(text)
     assert caught.value.code == "malformed_note"
+
+
+def test_bytes_that_move_from_a_leaf_into_its_sibling_prove_nothing() -> None:
+    """Both give the same node: only their lengths tell them apart."""
+    leaf, sibling = tree.leaf_hash(b"a"), tree.leaf_hash(b"b")
+    root = tree.node_hash(leaf, sibling)
+    tree.verify_inclusion(leaf, 0, 2, [sibling], root)
+    for cut in (31, 33):
+        both = leaf + sibling
+        assert tree.node_hash(both[:cut], both[cut:]) == root
+        with pytest.raises(ProtocolError) as caught:
+            tree.verify_inclusion(both[:cut], 0, 2, [both[cut:]], root)
+        assert caught.value.code == "wrong_proof"
