@@ -3,7 +3,8 @@
  *
  * The identity is handed over as a WebCrypto key, so that it never becomes a string. A browser
  * without X25519 (Chromium before 133, Firefox before 130, Safari before 17) gets the library's own
- * curve, which takes the identity as text only: that text is not kept.
+ * curve, which takes the identity as text only: that text is not kept. Encrypting leaves one copy of
+ * the plaintext in a buffer of the library's, out of reach, until memory is collected.
  */
 
 import { Decrypter, Encrypter, identityToRecipient } from "age-encryption";
@@ -56,8 +57,22 @@ export async function decrypt(file, identity, write) {
   const decrypter = new Decrypter();
   decrypter.addIdentity(await keyOf(identity, write));
   try {
-    return await decrypter.decrypt(file);
+    return await takeAll(await decrypter.decrypt(new Blob([source(file)]).stream()));
   } catch (error) {
     throw new AgeError(/no identity matched/.test(String(error)) ? "wrong_key" : "damaged");
+  }
+}
+
+/** Join what a stream gives and overwrite its pieces. @param {ReadableStream<Uint8Array>} stream */
+async function takeAll(stream) {
+  const pieces = [];
+  const reader = stream.getReader();
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      pieces.push(next.value);
+    }
+    return concat(...pieces);
+  } finally {
+    wipe(...pieces);
   }
 }

@@ -54,6 +54,19 @@ export function wipe(...secrets) {
   for (const secret of secrets) secret?.fill(0);
 }
 
+/**
+ * Give what `make` gives; if it throws, overwrite `secret`, which then nobody holds.
+ * @template T @param {{ wipe(): void }} secret @param {() => Promise<T>} make
+ */
+export async function orWipe(secret, make) {
+  try {
+    return await make();
+  } catch (error) {
+    secret.wipe();
+    throw error;
+  }
+}
+
 /** Draw bytes from the browser's generator. @param {number} length */
 export function randomBytes(length) {
   return crypto.getRandomValues(new Uint8Array(length));

@@ -14,7 +14,7 @@
 
 import { scryptAsync } from "@noble/hashes/scrypt.js";
 
-import { bigInteger, equal, randomBytes, utf8, wipe } from "../platform/bytes.js";
+import { bigInteger, equal, orWipe, randomBytes, utf8, wipe } from "../platform/bytes.js";
 import { withoutSpacesAndDashes } from "../platform/text.js";
 import {
   SIGNATURE,
@@ -165,15 +165,18 @@ export class Invitation {
   static async parse(data) {
     const found = readDocument(data, SHAPE, "invitation", MAX_LENGTH_BYTES);
     const { name, address, nonce } = found;
-    const invitation = new Invitation({
-      payload: Payload.parse(found.payload),
-      contact: new Contact({ name, address, nonce }),
-      manifest: Manifest.parse(found.manifest),
-      manifestSignature: found.manifest_signature,
-    });
+    const payload = Payload.parse(found.payload);
     wipe(found.payload);
-    await invitation.check();
-    return invitation;
+    return orWipe(payload, async () => {
+      const invitation = new Invitation({
+        payload,
+        contact: new Contact({ name, address, nonce }),
+        manifest: Manifest.parse(found.manifest),
+        manifestSignature: found.manifest_signature,
+      });
+      await invitation.check();
+      return invitation;
+    });
   }
 
   /** Check the parts against each other; throws Mismatch or BadSignature. */

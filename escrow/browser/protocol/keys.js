@@ -14,10 +14,10 @@
  * section 4.
  */
 
-import { hkdf as derive } from "@noble/hashes/hkdf.js";
+import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 
-import { bigInteger, unhex } from "../platform/bytes.js";
+import { bigInteger, concat, unhex, wipe } from "../platform/bytes.js";
 import { Ed25519PrivateKey, isSignature } from "../platform/ed25519.js";
 import * as bech32 from "./bech32.js";
 import { pae, paeHash, rawId } from "./encoding.js";
@@ -34,10 +34,24 @@ export function context(deposit) {
 
 /**
  * Derive `length` bytes with HKDF-SHA256 (RFC 5869).
+ *
+ * Written out, because the library's leaves a copy of what it derives in memory.
  * @param {Uint8Array} secret @param {Uint8Array} salt @param {Uint8Array} info @param {number} [length]
  */
 export function hkdf(secret, salt, info, length = 32) {
-  return derive(sha256, secret, salt, info, length);
+  const key = hmac(sha256, salt, secret);
+  const derived = new Uint8Array(length);
+  /** @type {Uint8Array} */
+  let block = new Uint8Array(0);
+  for (let i = 1, at = 0; at < length; i++, at += block.length) {
+    const input = concat(block, info, Uint8Array.of(i));
+    wipe(block);
+    block = hmac(sha256, key, input);
+    wipe(input);
+    derived.set(block.subarray(0, length - at), at);
+  }
+  wipe(key, block);
+  return derived;
 }
 
 /** Derive the owner key of a deposit from its 32-byte recovery key. @param {Uint8Array} recoveryKey @param {string} deposit */

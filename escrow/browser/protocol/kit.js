@@ -7,7 +7,7 @@
  * was seen). Inner objects are base64url of their bytes. Source: PROTOCOL.md section 14.
  */
 
-import { equal, wipe } from "../platform/bytes.js";
+import { equal, orWipe, wipe } from "../platform/bytes.js";
 import {
   ListOf,
   SIGNATURE,
@@ -110,16 +110,19 @@ export class Kit {
    */
   static async parse(data) {
     const found = readDocument(data, KIT, "kit", MAX_KIT_LENGTH_BYTES);
-    const kit = new Kit({
-      payload: takePayload(found.payload),
-      manifest: Manifest.parse(found.manifest),
-      manifestSignature: found.manifest_signature,
-      envelope: found.envelope,
-      host: found.host,
-      contacts: found.contacts.map((/** @type {any} */ contact) => new Contact(contact)),
+    const payload = takePayload(found.payload);
+    return orWipe(payload, async () => {
+      const kit = new Kit({
+        payload,
+        manifest: Manifest.parse(found.manifest),
+        manifestSignature: found.manifest_signature,
+        envelope: found.envelope,
+        host: found.host,
+        contacts: found.contacts.map((/** @type {any} */ contact) => new Contact(contact)),
+      });
+      await kit.check();
+      return kit;
     });
-    await kit.check();
-    return kit;
   }
 
   get envelope() {
@@ -191,15 +194,13 @@ export class Card {
    */
   static async parse(data) {
     const found = readDocument(data, CARD, "card", MAX_CARD_LENGTH_BYTES);
-    const card = new Card({
-      payload: takePayload(found.payload),
-      manifest: Manifest.parse(found.manifest),
-      manifestSignature: found.manifest_signature,
-      host: found.host,
-      checkpoint: found.checkpoint,
+    const payload = takePayload(found.payload);
+    return orWipe(payload, async () => {
+      const manifest = Manifest.parse(found.manifest);
+      const { manifest_signature: manifestSignature, host, checkpoint } = found;
+      await checkPiece(payload, manifest, manifestSignature, "contact");
+      return new Card({ payload, manifest, manifestSignature, host, checkpoint });
     });
-    await checkPiece(card.payload, card.manifest, card.manifestSignature, "contact");
-    return card;
   }
 
   /** The card file's bytes. They are secret. */
