@@ -1,10 +1,8 @@
 /**
  * Ed25519 (RFC 8032) by the browser's own WebCrypto, which keeps the private key out of reach of
  * scripts. A browser without it (Chromium before 137, Firefox before 129, Safari before 17) gets
- * @noble/curves, which age carries anyway; the key's seed then stays in memory until `wipe`.
+ * @noble/curves, loaded only then; the key's seed then stays in memory until `wipe`.
  */
-
-import { ed25519 } from "@noble/curves/ed25519.js";
 
 import { decodeBase64 } from "./base64.js";
 import { concat, source, unhex, wipe } from "./bytes.js";
@@ -12,6 +10,8 @@ import { concat, source, unhex, wipe } from "./bytes.js";
 // RFC 8410: a private key is 16 fixed bytes and the 32 of the seed.
 const PKCS8_PREFIX = unhex("302e020100300506032b657004220420");
 const NAME = "Ed25519";
+
+const load = async () => (await import("@noble/curves/ed25519.js")).ed25519;
 
 /** @param {unknown} error */
 function isUnsupported(error) {
@@ -49,6 +49,7 @@ export class Ed25519PrivateKey {
       return new Ed25519PrivateKey(key, publicKey);
     } catch (error) {
       if (!isUnsupported(error)) throw error;
+      const ed25519 = await load();
       return new Ed25519PrivateKey(seed.slice(), ed25519.getPublicKey(seed));
     } finally {
       wipe(seed);
@@ -57,7 +58,7 @@ export class Ed25519PrivateKey {
 
   /** Sign; returns 64 bytes. @param {Uint8Array} message */
   async sign(message) {
-    if (this.#secret instanceof Uint8Array) return ed25519.sign(message, this.#secret);
+    if (this.#secret instanceof Uint8Array) return (await load()).sign(message, this.#secret);
     return new Uint8Array(await crypto.subtle.sign(NAME, this.#secret, source(message)));
   }
 
@@ -78,6 +79,6 @@ export async function isSignature(publicKey, signature, message) {
     return await crypto.subtle.verify(NAME, key, source(signature), source(message));
   } catch (error) {
     if (!isUnsupported(error)) return false; // not a point of the curve
-    return ed25519.verify(signature, message, publicKey, { zip215: false });
+    return (await load()).verify(signature, message, publicKey, { zip215: false });
   }
 }
