@@ -57,15 +57,18 @@ class CustomBuildHook(BuildHookInterface[Any]):
             browser(Path(self.root)).build(Path(self.root))
 
 
-def main(root: Path) -> int:
+def main(root: Path, wanted: list[str]) -> int:
+    """Make what is stale; for `--tests` install their packages too, `--check-types` runs tsc."""
     for path in compile_translations(root):
         sys.stdout.write(f"compiled {path.name} for {path.parent.parent.name}\n")
     building = browser(root)
     try:
         if building.build(root):
             sys.stdout.write("bundled the browser's files\n")
-        if "--tests" in sys.argv:
-            building.install_packages(root, everything=True)
+        if wanted:
+            building.install_packages(root)
+        if "--check-types" in wanted:
+            building.check_types(root)
     except building.BuildError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
@@ -73,4 +76,4 @@ def main(root: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(__file__).resolve().parent))
+    sys.exit(main(Path(__file__).resolve().parent, sys.argv[1:]))

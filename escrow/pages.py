@@ -8,15 +8,15 @@ the browser come with its client.
 """
 
 from dataclasses import dataclass
-from importlib import resources
 
 from flask import Blueprint, Response, render_template, request
 
+from escrow import assets
 from escrow.context import web
 from escrow.errors import NotFound
 from escrow.i18n import LOCALES, N_, Translator, translator
 
-ASSETS = {"act.js": "text/javascript", "page.css": "text/css"}
+FOR_EVER = "public, max-age=31536000, immutable"  # the name says the content
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 
 
@@ -137,10 +137,21 @@ def admin_invitation() -> Response:
     return _page("admin_invitation.html")
 
 
+blueprint.add_app_template_global(assets.url_of, "asset")
+
+
 @blueprint.get("/assets/<name>")
 def asset(name: str) -> Response:
     """Serve one of the pages' own files."""
-    if name not in ASSETS:
+    data = assets.read(name)
+    if data is None:
         raise NotFound
-    data = resources.files("escrow").joinpath("browser", "pages", name).read_bytes()
-    return Response(data, content_type=f"{ASSETS[name]}; charset=utf-8")
+    response = Response(data, content_type=assets.content_type(name))
+    response.headers["Cache-Control"] = FOR_EVER
+    return response
+
+
+@blueprint.get(assets.LISTING_PATH)
+def listing() -> Response:
+    """Say the SHA-256 of every file that the pages load."""
+    return Response(assets.listing(), content_type="application/json")

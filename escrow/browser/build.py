@@ -62,15 +62,22 @@ def build(root: Path) -> bool:
     with _alone(static):
         if is_fresh(root):  # whoever was waited for has built it
             return False
-        install_packages(root, everything=False)
+        _install(root, everything=False)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=str(static)) as made:
             _run(root, "build.mjs", made, inputs(root))
             _place(Path(made), static)
     return True
 
 
-def install_packages(root: Path, *, everything: bool) -> None:
-    """Install the pinned packages, with `everything` also those of tests; raises BuildError."""
+def install_packages(root: Path) -> None:
+    """Install the pinned packages, also those of tests, unless they are; raises BuildError."""
+    static = root / "escrow" / "static"
+    static.mkdir(exist_ok=True)
+    with _alone(static):
+        _install(root, everything=True)
+
+
+def _install(root: Path, *, everything: bool) -> None:
     modules = root / "node_modules"
     lock = hashlib.sha256((root / "package-lock.json").read_bytes()).hexdigest()
     with contextlib.suppress(OSError, ValueError):
@@ -91,6 +98,13 @@ def node_programs() -> tuple[str, str]:
     home = Path(next(iter(found.submodule_search_locations)))
     npm = home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     return str(home / "bin" / "node"), str(npm)
+
+
+def check_types(root: Path) -> None:
+    """Check the types that JSDoc says; raises BuildError with what is wrong."""
+    node, _ = node_programs()
+    tsc = root / "node_modules" / "typescript" / "bin" / "tsc"
+    _execute(root, [node, str(tsc), "--project", str(root)], "tsc --checkJs")
 
 
 def environment() -> dict[str, str]:
