@@ -1,7 +1,8 @@
 /**
  * HPKE (RFC 9180) with KEM MLKEM768-X25519 ("X-Wing"), HKDF-SHA256 and ChaCha20-Poly1305, by the
  * library `hpke`: with the browser's own ML-KEM where it has all that is needed, otherwise with
- * `@panva/hpke-noble`, which is loaded only then.
+ * `@panva/hpke-noble`, which is loaded only then. (Needed are ML-KEM, SHA-3 and ChaCha20-Poly1305;
+ * Chromium 156 lacks SHA-3.)
  *
  * Neither tells the public key of a private one, so that is done here:
  * `SHAKE256(seed, 96)` = ML-KEM seed (64) ‖ X25519 key (32).
