@@ -237,6 +237,7 @@ def _sample(kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
         "recovery expired": ({}, recovery),
         "release intended": (session, {**recovery, "custody": new_id()}),
         "admin executed": ({"operation": "x", "body_sha256": bytes(32)}, {}),
+        "site published": ({"files_sha256": bytes(32)}, {}),
         "key changed": ({"use": "ledger", "old": None, "new": b"x"}, {}),
         "backup accepted": ({"size": 1, "root": bytes(32), "reason": "x"}, {}),
         "tick": ({}, {}),
