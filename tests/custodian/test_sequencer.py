@@ -264,6 +264,7 @@ def test_the_list_of_the_custodians_types_is_the_specifications() -> None:
     needed = {"recovery noticed", "recovery ready", "recovery expired", "recovery unfrozen"}
     needed |= {"account moved", "deposit active", "deposit complete", "deposit destroyed"}
     assert needed | {"key changed", "tick", "release intended", "admin executed"} <= CUSTODIAN_ONLY
+    assert "site published" in CUSTODIAN_ONLY
 
 
 def _custody_events(stored: Stored, custody: str) -> list[tuple[str, Any, dict[str, Any]]]:
