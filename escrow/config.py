@@ -16,8 +16,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from escrow.errors import ConfigurationError
 from escrow.operators import Operator, parse_all
+from escrow.palette import COLOUR
 
 MIN_WAITING_SECONDS = 86400
+LOGO_TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
+MAX_LOGO_LENGTH_BYTES = 50_000
 _KEYRINGS = ("file", "pkcs11", "kms")
 _SECURITY = ("starttls", "tls", "none")
 
@@ -35,6 +38,7 @@ class Settings:
     provider_phone: str = ""
     provider_support: str = ""
     provider_colour: str = "#1f5fa8"
+    provider_logo: Path | None = None
     smtp_host: str = ""
     smtp_port: int = 587
     smtp_security: str = "starttls"
@@ -99,6 +103,9 @@ class Settings:
             _ = self.zone
         except (ZoneInfoNotFoundError, ValueError):
             raise ConfigurationError("timezone must be like Europe/Amsterdam") from None
+        if not COLOUR.match(self.provider_colour):
+            raise ConfigurationError("provider_colour must be like #1f5fa8")
+        self._check_logo()
         if self.smtp_security not in _SECURITY:
             raise ConfigurationError(f"smtp_security must be one of {', '.join(_SECURITY)}")
         if self.keyring not in _KEYRINGS:
@@ -115,6 +122,21 @@ class Settings:
                 "To try the service on this machine alone, use --demo."
             )
         return self
+
+    def _check_logo(self) -> None:
+        """Refuse a logo that a page could not show; ConfigurationError."""
+        if self.provider_logo is None:
+            return
+        if self.provider_logo.suffix not in LOGO_TYPES:
+            raise ConfigurationError("provider_logo must be a file .svg or .png")
+        try:
+            length = self.provider_logo.stat().st_size
+        except OSError:
+            raise ConfigurationError(f"provider_logo {self.provider_logo} cannot be read") from None
+        if length > MAX_LOGO_LENGTH_BYTES:
+            raise ConfigurationError(
+                f"provider_logo may have {MAX_LOGO_LENGTH_BYTES} bytes at most"
+            )
 
 
 def load(path: Path | None, environment: Mapping[str, str] = os.environ, **given: Any) -> Settings:
@@ -157,6 +179,8 @@ def _convert(name: str, value: Any) -> Any:
             return value if isinstance(value, bool) else _bool(str(value))
         if kind is Path:
             return Path(value)
+        if name == "provider_logo":
+            return Path(value) if value else None
         if name == "operators":
             return parse_all(value)
         return str(value)

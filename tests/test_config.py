@@ -47,6 +47,10 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
         {"timezone": "../../etc/passwd"},
         {"demo": True, "listen_host": "192.0.2.1"},
         {"demo": "perhaps"},
+        {"provider_colour": "blue"},
+        {"provider_colour": "#1f5fa8;}"},
+        {"provider_logo": "/nowhere/logo.svg"},
+        {"provider_logo": "/etc/hostname"},
         {"waiting_seconds": 1},
         {"clock": "2030-01-01"},
     ],
@@ -79,3 +83,13 @@ def test_nothing_can_move_time_or_skip_a_check() -> None:
 def test_dates_have_the_providers_time_zone() -> None:
     assert str(load(timezone="Europe/Amsterdam").zone) == "Europe/Amsterdam"
     assert load().zone is None
+
+
+def test_a_logo_is_a_small_picture(tmp_path: Path) -> None:
+    logo = tmp_path / "logo.svg"
+    logo.write_bytes(b"<svg/>")
+    assert load(provider_logo=str(logo)).provider_logo == logo
+    assert load(provider_logo="").provider_logo is None
+    logo.write_bytes(b" " * 50_001)
+    with pytest.raises(ConfigurationError):
+        load(provider_logo=str(logo))
