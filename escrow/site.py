@@ -18,8 +18,7 @@ from escrow.i18n import LOCALES, Translator, translator
 
 LANGUAGE_COOKIE = "language"
 LANGUAGE_SECONDS = 365 * 86400
-FOLDERS = ("pages", "ui")
-TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+TYPES = {"js": "text/javascript", "css": "text/css"}
 blueprint = Blueprint("site", __name__)
 
 
@@ -61,12 +60,20 @@ def page(template: str, status: int = 200, **values: object) -> Response:
 def asset_names() -> frozenset[str]:
     """Name the files that browsers may ask for, as "folder/name"."""
     top = resources.files("escrow").joinpath("browser")
-    return frozenset(
+    pages = [f"pages/{page.name}/index.js" for page in top.joinpath("pages").iterdir()]
+    shared = [
         f"{folder}/{file.name}"
-        for folder in FOLDERS
+        for folder in ("ui", "style")
         for file in top.joinpath(folder).iterdir()
-        if file.name.rpartition(".")[2] in TYPES
-    )
+    ]
+    return frozenset(pages + shared)
+
+
+@blueprint.app_template_global("asset")
+def asset_url(entry: str) -> str:
+    """Return the path of a page's script ("act.js") or of a style sheet ("page.css")."""
+    name, _, ending = entry.rpartition(".")
+    return f"/assets/style/{entry}" if ending == "css" else f"/assets/pages/{name}/index.js"
 
 
 @blueprint.get("/assets/<path:name>")

@@ -26,7 +26,7 @@ PAGES = (
     *(f"/help/{name}" for name in HELP),
 )
 BROWSER = Path(__file__).resolve().parent.parent / "escrow" / "browser"
-SCRIPTS = sorted([*BROWSER.glob("pages/*.js"), *BROWSER.glob("ui/*.js")])
+SCRIPTS = sorted([*BROWSER.glob("pages/*/*.js"), *BROWSER.glob("ui/*.js")])
 INLINE = {"a", "b", "code", "em", "q", "span", "strong", "summary", "time"}
 
 
@@ -148,7 +148,7 @@ def test_a_program_never_gets_a_page(client: FlaskClient) -> None:
 
 
 def test_an_asset_is_sent_once_and_asked_for_again(client: FlaskClient) -> None:
-    for path in ("/assets/pages/page.css", "/assets/ui/api.js", "/assets/theme.css"):
+    for path in ("/assets/style/page.css", "/assets/ui/api.js", "/assets/theme.css"):
         answer = client.get(path)
         assert answer.status_code == 200
         assert answer.headers["Cache-Control"] == "no-cache"
@@ -190,7 +190,7 @@ def test_without_a_logo_there_is_none(client: FlaskClient) -> None:
     problem(client.get("/assets/logo"), 404, "not_found")
 
 
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_a_script_makes_no_markup_and_stores_nothing(path: Path) -> None:
     forbidden = (
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\b"
@@ -199,7 +199,7 @@ def test_a_script_makes_no_markup_and_stores_nothing(path: Path) -> None:
     assert not re.search(forbidden, path.read_text("utf-8"))
 
 
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_a_script_has_no_sentence_of_its_own(path: Path) -> None:
     """Three words in quotes are for people to read; errors are for us."""
     code = re.sub(r"/\*.*?\*/", "", path.read_text("utf-8"), flags=re.DOTALL)

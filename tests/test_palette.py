@@ -41,7 +41,7 @@ def test_contrast_is_as_wcag_computes_it(one: str, other: str, expected: float) 
 
 
 def test_the_grounds_are_those_of_the_style_sheet() -> None:
-    sheet = resources.files("escrow").joinpath("browser", "pages", "page.css").read_text("utf-8")
+    sheet = resources.files("escrow").joinpath("browser", "style", "page.css").read_text("utf-8")
     light, dark = sheet.split("prefers-color-scheme: dark", 1)
     for part, grounds in ((light, palette.LIGHT_GROUNDS), (dark, palette.DARK_GROUNDS)):
         for name, ground in zip(("paper", "card", "tint"), grounds, strict=True):

@@ -49,5 +49,5 @@ def test_every_page_has_a_row_in_the_registry(site: World) -> None:
 def test_the_style_sheet_is_small() -> None:
     import gzip
 
-    sheet = Path("escrow/browser/pages/page.css").read_bytes()
+    sheet = Path("escrow/browser/style/page.css").read_bytes()
     assert len(gzip.compress(sheet, 9)) <= 10_000

@@ -295,20 +295,20 @@ WALKS = {
         plain(*STATIC),
     ),
     "help": Walk(("/help/<any(…):name>",), help_pages(), plain(*help_pages())),
-    "mail links": Walk(
+    "mail-links": Walk(
         ("/veto/<id:recovery>", "/reopen/<id:deposit>", "/contact/<id:custody>/stop",
          "/contact/<id:custody>/lost"),
         ("veto", "reopen", "stop", "lost", "veto: link not complete", "veto: link used before"),
         mail_links,
     ),
-    "new account": Walk(
+    "new-account": Walk(
         ("/new-account", "/deposits", "/sign-in"),
         ("new account: address", "new account: code", "new account: app",
          "new account: second address", "new account: second code", "new account: done",
          "keys: none yet", "sign in: signed in already"),
         new_account,
     ),
-    "sign in": Walk(
+    "sign-in": Walk(
         ("/sign-in",),
         ("sign in: address", "sign in: not an address", "sign in: code", "sign in: wrong code",
          "sign in: which account", "sign in: app"),
@@ -327,5 +327,5 @@ WALKS = {
          "keys: account is closing", "account: kept"),
         account,
     ),
-    "not there": Walk((), ("nothing here",), not_there),
+    "not-there": Walk((), ("nothing here",), not_there),
 }  # fmt: skip

@@ -4,17 +4,20 @@
 const token = location.hash.slice(1);
 history.replaceState(null, "", location.pathname);
 
-const form = document.querySelector("form");
-const button = form.querySelector("button");
-const said = document.querySelector("[role=status]");
+const form = /** @type {HTMLFormElement} */ (document.querySelector("form"));
+const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
+const said = /** @type {HTMLElement} */ (document.querySelector("[role=status]"));
+/** @type {Record<number, string>} */
 const ANSWERS = { 404: "gone", 410: "gone", 409: "late", 429: "busy" };
 
+/** @param {string} name */
 function say(name) {
-  said.textContent = form.dataset[name];
+  said.textContent = form.dataset[name] ?? "";
   said.dataset.kind = name;
   said.focus();
 }
 
+/** @param {SubmitEvent} event */
 async function act(event) {
   event.preventDefault();
   button.disabled = true;

@@ -1,20 +1,20 @@
 // The account: addresses, authenticator app, where one is signed in, closing and undoing it.
 
-import { Api } from "../ui/api.js";
-import { date, dateTime } from "../ui/dates.js";
-import { copyOf, fill, one, showIf } from "../ui/dom.js";
-import { address, complain, digits, onSend, typed } from "../ui/forms.js";
-import { load } from "../ui/load.js";
-import { sentence } from "../ui/problems.js";
-import { withFreshCode } from "../ui/session.js";
-import { isSure } from "../ui/sure.js";
-import { hideTotp, showTotp } from "../ui/totp.js";
-import { copyButtons, leaveNothingBehind } from "../ui/widgets.js";
-import { say } from "../ui/words.js";
+import { Api } from "../../ui/api.js";
+import { date, dateTime } from "../../ui/dates.js";
+import { copyOf, fill, one, showIf } from "../../ui/dom.js";
+import { address, complain, digits, onSend, typed } from "../../ui/forms.js";
+import { load } from "../../ui/load.js";
+import { sentence } from "../../ui/problems.js";
+import { withFreshCode } from "../../ui/session.js";
+import { isSure } from "../../ui/sure.js";
+import { hideTotp, showTotp } from "../../ui/totp.js";
+import { copyButtons, leaveNothingBehind } from "../../ui/widgets.js";
+import { say } from "../../ui/words.js";
 
 const api = new Api();
 const page = one("[data-page]");
-/** @type {import("../ui/session.js").Session} */
+/** @type {import("../../ui/session.js").Session} */
 let session;
 let added = "";
 
@@ -136,7 +136,7 @@ function reset() {
   hideTotp(form("confirm-app"));
 }
 
-/** @param {import("../ui/session.js").Session} present */
+/** @param {import("../../ui/session.js").Session} present */
 async function show(present) {
   session = present;
   const [account, { sessions }] = await Promise.all([api.get(path()), api.get("sessions")]);

@@ -1,14 +1,14 @@
 // Sign in: address, code of the mail, which account, code of the app. Then the session is a cookie.
 
-import { Api } from "../ui/api.js";
-import { date } from "../ui/dates.js";
-import { all, copyOf, fill, one, showPart } from "../ui/dom.js";
-import { NotUsable, address, complain, digits, onSend, typed } from "../ui/forms.js";
-import { sentence } from "../ui/problems.js";
-import { presentSession } from "../ui/session.js";
-import { Steps } from "../ui/steps.js";
-import { leaveNothingBehind } from "../ui/widgets.js";
-import { language, say } from "../ui/words.js";
+import { Api } from "../../ui/api.js";
+import { date } from "../../ui/dates.js";
+import { all, copyOf, fill, one, showPart } from "../../ui/dom.js";
+import { NotUsable, address, complain, digits, onSend, typed } from "../../ui/forms.js";
+import { sentence } from "../../ui/problems.js";
+import { presentSession } from "../../ui/session.js";
+import { Steps } from "../../ui/steps.js";
+import { leaveNothingBehind } from "../../ui/widgets.js";
+import { language, say } from "../../ui/words.js";
 
 const NEXT = /^\/(deposits(\/[0-9a-f]{32})?|account|recover|enrol)$/;
 const api = new Api();

@@ -1,14 +1,14 @@
 // The list of one's keys: how each is doing, its picture, what to do next.
 
-import { advice } from "../ui/advice.js";
-import { Api } from "../ui/api.js";
-import { date, now } from "../ui/dates.js";
-import { copyOf, fill, one, showIf } from "../ui/dom.js";
-import { documentIn } from "../ui/encoding.js";
-import { load } from "../ui/load.js";
-import { draw } from "../ui/ways.js";
-import { leaveNothingBehind } from "../ui/widgets.js";
-import { say } from "../ui/words.js";
+import { advice } from "../../ui/advice.js";
+import { Api } from "../../ui/api.js";
+import { date, now } from "../../ui/dates.js";
+import { copyOf, fill, one, showIf } from "../../ui/dom.js";
+import { documentIn } from "../../ui/encoding.js";
+import { load } from "../../ui/load.js";
+import { draw } from "../../ui/ways.js";
+import { leaveNothingBehind } from "../../ui/widgets.js";
+import { say } from "../../ui/words.js";
 
 // What needs an answer stands first; else the oldest.
 const URGENCY = ["alarm", "bad", "warn", "wait", "good"];
@@ -43,7 +43,7 @@ function card({ deposit, needed, said }) {
   return line;
 }
 
-/** @param {import("../ui/session.js").Session} session */
+/** @param {import("../../ui/session.js").Session} session */
 async function show(session) {
   const [lines, account] = await Promise.all([every(), api.get(`accounts/${session.account}`)]);
   const deposits = await Promise.all(lines.map((line) => api.get(`deposits/${line.deposit}`)));

@@ -1,27 +1,27 @@
 // One key: its pieces and their proofs, a running recovery and the button that stops it, its history.
 
-import { advice } from "../ui/advice.js";
-import { Api } from "../ui/api.js";
-import { calendar } from "../ui/calendar.js";
-import { date, duration, now } from "../ui/dates.js";
-import { all, copyOf, fill, one, showIf } from "../ui/dom.js";
-import { documentIn } from "../ui/encoding.js";
-import { complain, onSend, typed } from "../ui/forms.js";
-import { events, lines } from "../ui/history.js";
-import { load } from "../ui/load.js";
-import { sentence } from "../ui/problems.js";
-import { withFreshCode } from "../ui/session.js";
-import { isSure } from "../ui/sure.js";
-import { draw, isDue, provenAt } from "../ui/ways.js";
-import { grouped, leaveNothingBehind } from "../ui/widgets.js";
-import { say } from "../ui/words.js";
+import { advice } from "../../ui/advice.js";
+import { Api } from "../../ui/api.js";
+import { calendar } from "../../ui/calendar.js";
+import { date, duration, now } from "../../ui/dates.js";
+import { all, copyOf, fill, one, showIf } from "../../ui/dom.js";
+import { documentIn } from "../../ui/encoding.js";
+import { complain, onSend, typed } from "../../ui/forms.js";
+import { events, lines } from "../../ui/history.js";
+import { load } from "../../ui/load.js";
+import { sentence } from "../../ui/problems.js";
+import { withFreshCode } from "../../ui/session.js";
+import { isSure } from "../../ui/sure.js";
+import { draw, isDue, provenAt } from "../../ui/ways.js";
+import { grouped, leaveNothingBehind } from "../../ui/widgets.js";
+import { say } from "../../ui/words.js";
 
-/** @typedef {import("../ui/ways.js").Piece} Piece */
+/** @typedef {import("../../ui/ways.js").Piece} Piece */
 
 const api = new Api();
 const page = one("[data-deposit]");
 const identifier = page.dataset.deposit ?? "";
-/** @type {import("../ui/session.js").Session} */
+/** @type {import("../../ui/session.js").Session} */
 let session;
 /** @type {any} */
 let deposit;
@@ -137,7 +137,7 @@ async function showHistory() {
   }
 }
 
-/** @param {import("../ui/session.js").Session} present */
+/** @param {import("../../ui/session.js").Session} present */
 async function show(present) {
   session = present;
   const [found, running, account] = await Promise.all([

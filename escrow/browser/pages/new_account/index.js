@@ -1,13 +1,13 @@
 // A new account: address, code of the mail, authenticator app, and a second address if there is one.
 
-import { Api } from "../ui/api.js";
-import { all, fill, one, showPart } from "../ui/dom.js";
-import { address, complain, digits, onSend } from "../ui/forms.js";
-import { sentence } from "../ui/problems.js";
-import { Steps } from "../ui/steps.js";
-import { hideTotp, showTotp } from "../ui/totp.js";
-import { copyButtons, leaveNothingBehind } from "../ui/widgets.js";
-import { language, say } from "../ui/words.js";
+import { Api } from "../../ui/api.js";
+import { all, fill, one, showPart } from "../../ui/dom.js";
+import { address, complain, digits, onSend } from "../../ui/forms.js";
+import { sentence } from "../../ui/problems.js";
+import { Steps } from "../../ui/steps.js";
+import { hideTotp, showTotp } from "../../ui/totp.js";
+import { copyButtons, leaveNothingBehind } from "../../ui/widgets.js";
+import { language, say } from "../../ui/words.js";
 
 const api = new Api();
 const state = { address: "", account: "", second: "", secondId: "" };
