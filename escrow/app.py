@@ -7,7 +7,7 @@ from flask import current_app, request
 from sqlalchemy import text
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from escrow import __version__, headers, openapi, pages, problems
+from escrow import __version__, headers, openapi, pages, problems, site
 from escrow.account import api as account
 from escrow.account import login_api as login
 from escrow.admin import api as admin
@@ -108,6 +108,7 @@ def _register_routes(app: EscrowApp, settings: Settings) -> None:
         ledger.blueprint,
         openapi.blueprint,
         pages.blueprint,
+        site.blueprint,
     ):
         app.register_blueprint(blueprint)
     app.get("/healthz")(app.output(Health)(healthz))

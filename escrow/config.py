@@ -17,11 +17,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from escrow.errors import ConfigurationError
 from escrow.i18n import N_
 from escrow.operators import Operator, parse_all
+from escrow.palette import COLOUR
 
 MIN_WAITING_SECONDS = 86400
 # Plainly nobody's: 555-01xx is kept free for stories, and example.org for examples (RFC 2606).
 DEMO_PHONE = "555-0100 (demo)"
 DEMO_SUPPORT = "help@example.org"
+LOGO_TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
+MAX_LOGO_LENGTH_BYTES = 50_000
 _KEYRINGS = ("file", "pkcs11", "kms")
 _SECURITY = ("starttls", "tls", "none")
 
@@ -39,6 +42,7 @@ class Settings:
     provider_phone: str = ""
     provider_support: str = ""
     provider_colour: str = "#1f5fa8"
+    provider_logo: Path | None = None
     smtp_host: str = ""
     smtp_port: int = 587
     smtp_security: str = "starttls"
@@ -103,6 +107,9 @@ class Settings:
             _ = self.zone
         except (ZoneInfoNotFoundError, ValueError):
             raise ConfigurationError(N_("timezone must be like Europe/Amsterdam")) from None
+        if not COLOUR.match(self.provider_colour):
+            raise ConfigurationError(N_("provider_colour must be like #1f5fa8"))
+        self._check_logo()
         if self.smtp_security not in _SECURITY:
             raise ConfigurationError(
                 N_("smtp_security must be one of {choices}"), choices=", ".join(_SECURITY)
@@ -125,6 +132,23 @@ class Settings:
                 )
             )
         return self
+
+    def _check_logo(self) -> None:
+        """Refuse a logo that a page could not show; ConfigurationError."""
+        if self.provider_logo is None:
+            return
+        if self.provider_logo.suffix not in LOGO_TYPES:
+            raise ConfigurationError(N_("provider_logo must be a file .svg or .png"))
+        try:
+            length = self.provider_logo.stat().st_size
+        except OSError:
+            raise ConfigurationError(
+                N_("provider_logo {path} cannot be read"), path=self.provider_logo
+            ) from None
+        if length > MAX_LOGO_LENGTH_BYTES:
+            raise ConfigurationError(
+                N_("provider_logo may have {count} bytes at most"), count=MAX_LOGO_LENGTH_BYTES
+            )
 
 
 def load(path: Path | None, environment: Mapping[str, str] = os.environ, **given: Any) -> Settings:
@@ -178,6 +202,8 @@ def _convert(name: str, value: Any) -> Any:
             return value if isinstance(value, bool) else _bool(str(value))
         if kind is Path:
             return Path(value)
+        if name == "provider_logo":
+            return Path(value) if value else None
         if name == "operators":
             return parse_all(value)
         return str(value)

@@ -23,9 +23,9 @@ PAGE_POLICY = (
 )
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 DEMO_BANNER = (
-    '<div role="note" class="demo-banner"><strong>Demo.</strong> Mail stays on this machine: '
-    '<a href="/demo/mailbox">mailbox</a>. Keep nothing real here. / <span lang="nl">Bewaar hier '
-    "niets echts.</span></div>"
+    '<aside aria-label="Demo" class="demo-banner"><strong>Demo.</strong> Mail stays on this '
+    'machine: <a href="/demo/mailbox">mailbox</a>. Keep nothing real here. / '
+    '<span lang="nl">Bewaar hier niets echts.</span></aside>'
 )
 REQUEST_LOG = "escrow.request"
 _log = logging.getLogger(REQUEST_LOG)
@@ -33,10 +33,11 @@ _log = logging.getLogger(REQUEST_LOG)
 
 def cookie_name(settings: Settings) -> str:
     """Return the session cookie's name; the `__Host-` prefix needs https."""
-    return "__Host-escrow" if _is_https(settings) else "escrow"
+    return "__Host-escrow" if is_https(settings) else "escrow"
 
 
-def _is_https(settings: Settings) -> bool:
+def is_https(settings: Settings) -> bool:
+    """Tell whether visitors come over TLS; only a demo may do without."""
     return settings.public_url.startswith("https://")
 
 
@@ -87,10 +88,10 @@ def _add_headers(response: Response, settings: Settings) -> None:
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
-        "Permissions-Policy": "camera=(self), geolocation=(), microphone=(), payment=(), usb=()",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
         "Cache-Control": "no-store",
     }
-    if _is_https(settings):
+    if is_https(settings):
         defaults["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
     present = {name.lower() for name, _ in response.headers}
     for name, value in defaults.items():

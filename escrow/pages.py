@@ -1,23 +1,26 @@
-"""Pages behind the addresses that mails, kits and the terminal hand out.
+"""Pages: those behind the addresses that mails, kits and the terminal hand out, and all others.
 
 Each opens by GET and changes nothing. Where something can be done at once (stop a recovery, keep a
 deposit, stop being a contact, report a piece lost) there is one button, and the button is a POST to
 the API. Its token stands in the link's fragment, which no server sees; the script takes it out of
-the address bar first of all. The other pages say which command does it; enrolling and recovering in
-the browser come with its client.
+the address bar first of all. The pages of an account are shells too: their scripts ask the API. The
+others say which command does it; enrolling and recovering in the browser come with its client.
 """
 
 from dataclasses import dataclass
-from importlib import resources
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response
 
-from escrow import assets
-from escrow.context import web
-from escrow.errors import NotFound
-from escrow.i18n import LOCALES, N_, Translator, translator
+from escrow.i18n import N_
+from escrow.site import page
 
-FOR_EVER = "public, max-age=31536000, immutable"  # the name says the content
+HELP = (
+    "how-it-works",
+    "what-we-can-do",
+    "the-phone-rings",
+    "is-this-mail-real",
+    "asked-to-hold-a-piece",
+)
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 
 
@@ -75,45 +78,27 @@ LOST = Action(
 )
 
 
-def language() -> Translator:
-    """Return the language that was asked for by the page's switch, else the browser's."""
-    asked = request.args.get("language", "")
-    best = asked if asked in LOCALES else request.accept_languages.best_match(LOCALES)
-    return translator(best or LOCALES[0], web().settings.zone)
-
-
-def _page(template: str, **values: object) -> Response:
-    t = language()
-    settings = web().settings
-    html = render_template(
-        template, t=t, _=t.gettext, settings=settings, languages=LOCALES, **values
-    )
-    response = Response(html, content_type="text/html; charset=utf-8")
-    response.headers["Vary"] = "Accept-Language"
-    return response
-
-
 def _act(action: Action, identifier: str) -> Response:
     path = f"/api/v1/{action.path.format(id=identifier)}"
-    return _page("act.html", action=action, path=path)
+    return page("act.html", action=action, path=path)
 
 
 @blueprint.get("/")
 def start() -> Response:
     """Say what this is, and how to go on."""
-    return _page("start.html")
+    return page("start.html")
 
 
 @blueprint.get("/invite/<id:custody>")
 def invite(custody: str) -> Response:
     """Say what an invitation is; its link's fragment is for the contact's own program."""
-    return _page("invite.html")
+    return page("invite.html")
 
 
 @blueprint.get("/contact/<id:custody>")
 def contact(custody: str) -> Response:
     """Say what a contact can do."""
-    return _page("contact.html", custody=custody)
+    return page("contact.html", custody=custody)
 
 
 @blueprint.get("/veto/<id:recovery>")
@@ -143,31 +128,52 @@ def lost(custody: str) -> Response:
 @blueprint.get("/admin/invitation")
 def admin_invitation() -> Response:
     """Say that operators work on the host until the admin pages are there."""
-    return _page("admin_invitation.html")
+    return page("admin_invitation.html")
 
 
-blueprint.add_app_template_global(assets.url_of, "asset")
+@blueprint.get("/sign-in")
+def sign_in() -> Response:
+    """Sign in with a code by mail and one of the authenticator app."""
+    return page("sign_in.html")
 
 
-@blueprint.get("/assets/<name>")
-def asset(name: str) -> Response:
-    """Serve one of the pages' own files."""
-    data = assets.read(name)
-    if data is None:
-        raise NotFound
-    response = Response(data, content_type=assets.content_type(name))
-    response.headers["Cache-Control"] = FOR_EVER
-    return response
+@blueprint.get("/new-account")
+def new_account() -> Response:
+    """Make an account, with an authenticator app."""
+    return page("new_account.html")
 
 
-@blueprint.get("/favicon.ico")
-def icon() -> Response:
-    """Serve the icon; browsers look for it here also where no page has named one."""
-    data = resources.files("escrow").joinpath("browser", "pages", "icon.svg").read_bytes()
-    return Response(data, content_type="image/svg+xml")
+@blueprint.get("/account")
+def account() -> Response:
+    """Show one's account: addresses, authenticator app, sessions, closing."""
+    return page("account.html")
 
 
-@blueprint.get(assets.LISTING_PATH)
-def listing() -> Response:
-    """Say the SHA-256 of every file that the pages load."""
-    return Response(assets.listing(), content_type="application/json")
+@blueprint.get("/deposits")
+def deposits() -> Response:
+    """List one's deposits."""
+    return page("deposits.html")
+
+
+@blueprint.get("/deposits/<id:deposit>")
+def deposit(deposit: str) -> Response:
+    """Show one deposit; the page is the same for one that is not there."""
+    return page("deposit.html", deposit=deposit)
+
+
+@blueprint.get("/enrol")
+def enrol() -> Response:
+    """Say how a key is kept."""
+    return page("enrol.html")
+
+
+@blueprint.get("/recover")
+def recover() -> Response:
+    """Say how a key is brought back."""
+    return page("recover.html")
+
+
+@blueprint.get(f"/help/<any({', '.join(repr(name) for name in HELP)}):name>")
+def explain(name: str) -> Response:
+    """Explain one thing in plain words."""
+    return page(f"help/{name}.html")

@@ -8,7 +8,9 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from escrow.errors import EscrowError, MalformedRequest, RateLimited, TooLarge
+from escrow.i18n import N_
 from escrow.protocol.encoding import dump_json
+from escrow.site import page
 from escrow.strict import field_of
 
 CONTENT_TYPE = "application/problem+json"
@@ -40,8 +42,30 @@ _TITLES = {
 }
 
 
+_ADVICE = {
+    404: (
+        N_("There is nothing here"),
+        N_("Perhaps a part of the address is missing. Copy all of it, or begin on the start page."),
+    ),
+    503: (
+        N_("Not at the moment"),
+        N_("The service is busy. Nothing is lost: load the page once more in a minute."),
+    ),
+}
+_OTHERWISE = (
+    N_("Something went wrong"),
+    N_("Nothing is lost. Load the page once more, or call us."),
+)
+
+
 def problem(status: int, code: str, detail: str, extra: dict[str, Any] | None = None) -> Response:
-    """Make a problem document: type, title, status, detail, code and what the error adds."""
+    """Make a problem document: type, title, status, detail, code and what the error adds.
+
+    Who opens an address in a browser gets a page that says what to do instead.
+    """
+    if _wants_page(status):
+        title, advice = _ADVICE.get(status, _OTHERWISE)
+        return page("error.html", status, title=title, advice=advice)
     document = {
         "type": "about:blank",
         "title": _TITLES.get(status, "The request failed"),
@@ -56,6 +80,16 @@ def problem(status: int, code: str, detail: str, extra: dict[str, Any] | None = 
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def _wants_page(status: int) -> bool:
+    """Tell whether a person's browser asked for a page that is not there, or that failed."""
+    return (
+        (status == 404 or status >= 500)
+        and request.method == "GET"
+        and not request.path.startswith(("/api/", "/assets/"))
+        and "text/html" in request.headers.get("Accept", "")
+    )
 
 
 def register(app: Flask) -> None:

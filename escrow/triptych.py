@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 WIDTH = 92
 HEIGHT = 86
 _PANEL_WIDTH = 28
+WHO = ("you", "contacts", "provider")
 _LEFTS = (0, 32, 64)
 # The keyhole (a circle and a flared skirt) cut by the gaps between the panels.
 _PIECES = (
@@ -49,6 +50,24 @@ def svg(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" {role}>'
         f"{title}{panels}</svg>"
     )
+
+
+def mark() -> str:
+    """Draw the picture small, as a sign beside a name."""
+    return svg(Panel.PROVEN, Panel.PROVEN, Panel.PROVEN, "")
+
+
+def sprites(ink: str = "currentColor") -> str:
+    """Draw every panel in every state, each under an id such as `panel-you-proven`.
+
+    A page's script composes the picture with `<use>`: it need not make any markup.
+    """
+    panels = "".join(
+        f'<g id="panel-{who}-{state}">{_panel(state, left, piece, ink)}</g>'
+        for who, left, piece in zip(WHO, _LEFTS, _PIECES, strict=True)
+        for state in Panel
+    )
+    return f'<svg xmlns="http://www.w3.org/2000/svg" aria-hidden="true" hidden>{panels}</svg>'
 
 
 def _panel(state: Panel, left: int, piece: str, ink: str) -> str:

@@ -47,6 +47,10 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
         {"timezone": "../../etc/passwd"},
         {"demo": True, "listen_host": "192.0.2.1"},
         {"demo": "perhaps"},
+        {"provider_colour": "blue"},
+        {"provider_colour": "#1f5fa8;}"},
+        {"provider_logo": "/nowhere/logo.svg"},
+        {"provider_logo": "/etc/hostname"},
         {"waiting_seconds": 1},
         {"clock": "2030-01-01"},
     ],
@@ -94,3 +98,13 @@ def test_a_demo_names_somebody_to_call_who_plainly_is_nobody(tmp_path: Path) -> 
         "mail_from": "a@a.test",
     }
     assert config.load(None, {}, **given | real).provider_phone == ""
+
+
+def test_a_logo_is_a_small_picture(tmp_path: Path) -> None:
+    logo = tmp_path / "logo.svg"
+    logo.write_bytes(b"<svg/>")
+    assert load(provider_logo=str(logo)).provider_logo == logo
+    assert load(provider_logo="").provider_logo is None
+    logo.write_bytes(b" " * 50_001)
+    with pytest.raises(ConfigurationError):
+        load(provider_logo=str(logo))

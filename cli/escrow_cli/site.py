@@ -39,15 +39,26 @@ _LISTING = Shape(
     format=choice("escrow/v1/site"),
     files=ListOf(Shape(path=text(200, 2), sha256=text(64, 64)), 500),
 )
+# The provider's colour is no part of the build. A style sheet that sets colours alone shows nothing
+# else and fetches nothing.
+_THEME_PATH = "/assets/theme.css"
+_COLOURS = r":root\{--accent:#[0-9a-f]{6};--on-accent:#[0-9a-f]{6}\}"
+_THEME = re.compile(
+    rf"{_COLOURS}\n@media screen and \(prefers-color-scheme:dark\)\{{{_COLOURS}\}}\n".encode()
+)
 _NEEDED_POLICY = {"default-src": ["'none'"], "script-src": ["'self'"], "style-src": ["'self'"]}
 HINT = N_("Type no code and no words there. Call your provider on a number that you already have.")
 
 
 @dataclass
 class Page(HTMLParser):
-    """What a page loads, where it leads, and whether it brings a script of its own."""
+    """What a page loads, where it leads, and whether it brings a script of its own.
+
+    Pictures (the provider's logo, the icon) run nothing, so they only have to be the site's own.
+    """
 
     files: list[str] = field(default_factory=list)
+    pictures: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     has_own_script: bool = False
 
@@ -64,9 +75,11 @@ class Page(HTMLParser):
             self.links.append(given.get("href", ""))
         elif tag == "link" and given.get("rel", "").lower() in {"alternate", "canonical"}:
             return
+        elif tag == "img" or (tag == "link" and given.get("rel", "").lower() == "icon"):
+            self.pictures += [given[name] for name in ("src", "href") if name in given]
         else:
             loads = [given[name] for name in ("src", "href", "data", "poster") if name in given]
-            self.files += [url for url in loads if not url.startswith("data:")]
+            self.files += [url for url in loads if not url.startswith(("data:", "#"))]
 
 
 def verify_site(cli: Cli, url: str) -> None:
@@ -85,11 +98,19 @@ def verify_site(cli: Cli, url: str) -> None:
     check_published(event, listing)
     with cli.terminal.progress(cli.t.gettext("Fetching what a browser would load …")):
         pages = _check_pages(site, files)
+        _check_theme(site)
         for path, expected in files.items():
             content, _ = site.client.fetch(path)
             if sha256(content).hex() != expected:
                 raise _refused(N_("{path} is not the file that was published."), "other_file", path)
     _say(cli, len(pages), files, event, listing)
+
+
+def _check_theme(site: Cli) -> None:
+    """Refuse a provider's style sheet that says more than two colours on each ground."""
+    content, _ = site.client.fetch(_THEME_PATH)
+    if not _THEME.fullmatch(content):
+        raise _refused(N_("{path} does more than to set colours."), "other_file", _THEME_PATH)
 
 
 def _say(cli: Cli, pages: int, files: dict[str, str], event: Event, listing: bytes) -> None:
@@ -165,11 +186,11 @@ def check_page(
         raise _refused(
             N_("The page {path} does not forbid scripts from elsewhere."), "weak_policy", path
         )
-    for url in page.files:
+    for url in (*page.files, *(each for each in page.pictures if not each.startswith("data:"))):
         parts = urlsplit(urljoin(f"{base}{path}", url))
         if f"{parts.scheme}://{parts.netloc}" != base:
             raise _refused(N_("The page loads {path}, from elsewhere."), "foreign_file", url)
-        if parts.path not in files:
+        if url in page.files and parts.path not in files and parts.path != _THEME_PATH:
             raise _refused(N_("The page loads {path}, which was not published."), "unlisted", url)
     return iter(_pages(base, path, page.links))
 

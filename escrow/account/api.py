@@ -57,7 +57,7 @@ def enter_account_code(account: str, json_data: CodeIn) -> Result:
         secret, uri = flow.confirm_first_address(
             db, web(), account, code_id, json_data.code, tries_left
         )
-        return {"totp_secret": secret, "otpauth_uri": uri}
+        return _totp_secret(secret, uri)
 
 
 @blueprint.post("/accounts/<id:account>/code/resend")
@@ -86,7 +86,7 @@ def change_totp(account: str, json_data: Empty) -> Result:
         if not flow.may_reset(db, web(), actor.session, account):
             require(db, account=account, step_up=True)
         secret, uri = flow.prepare_totp(db, web(), account)
-        return {"totp_secret": secret, "otpauth_uri": uri}
+        return _totp_secret(secret, uri)
 
 
 @blueprint.post("/accounts/<id:account>/totp/confirm")
@@ -105,6 +105,10 @@ def confirm_totp(account: str, json_data: ConfirmIn) -> Result:
         present = db.get_one(AuthSession, _confirming(db, account).session)
         session, token = flow.confirm_totp(db, web(), present, account, json_data.code, tries_left)
     return full_session(session, token, cookie=json_data.cookie)
+
+
+def _totp_secret(secret: str, uri: str) -> dict[str, Any]:
+    return {"totp_secret": secret, "otpauth_uri": uri, "otpauth_qr": totp.picture(uri)}
 
 
 def _confirming(db: Session, account: str) -> Actor:

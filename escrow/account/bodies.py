@@ -101,10 +101,11 @@ class NewAccount(Body):
 
 
 class TotpSecret(Body):
-    """A new authenticator secret, for a QR code and as text."""
+    """A new authenticator secret: as text, as a link, and as a QR code (a data URI of an SVG)."""
 
     totp_secret: str
     otpauth_uri: str
+    otpauth_qr: str
 
 
 class AddressIn(Body):

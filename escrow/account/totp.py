@@ -54,6 +54,14 @@ def uri(web: Web, secret: str, address: str) -> str:
     return pyotp.TOTP(secret).provisioning_uri(name=address, issuer_name=web.settings.provider_name)
 
 
+def picture(uri: str) -> str:
+    """Draw a URI as a QR code: an SVG image as a data URI, which a page shows as it is."""
+    import segno
+
+    drawn: str = segno.make(uri, error="m").svg_data_uri(border=4, dark="#000", light="#fff")
+    return drawn
+
+
 def debit(db: Session, web: Web, account: str) -> int:
     """Count a try; returns how many are left. The caller commits before it calls `spend`.
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from html import escape
 from string import Template
 
+from escrow.palette import COLOUR, readable_on
+
 LINKS = frozenset({"url", "link", "custody_link", "stop_link", "lost_link"})
 _BUTTON = re.compile(r"\[([^\]]+)\] (\$[a-z_]+)\Z")
 _ITEM = re.compile(r"(?:\d+\.|-) ")
-_COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 _DEFAULT_COLOUR = "#1f5fa8"
 _FONT = "system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 _MONO = "ui-monospace,Menlo,Consolas,monospace"
@@ -86,7 +87,7 @@ def as_html(
     look: Look,
 ) -> str:
     """Write the HTML part: the same words, the subject as its heading."""
-    colour = look.colour if _COLOUR.match(look.colour) else _DEFAULT_COLOUR
+    colour = look.colour if COLOUR.match(look.colour) else _DEFAULT_COLOUR
     filled = {name: _html_value(name, value, personal) for name, value in values.items()}
     bare = {name: escape(value) for name, value in values.items()}
 
@@ -135,7 +136,7 @@ def _html(block: Block, filled: dict[str, str], bare: dict[str, str], colour: st
     if block.kind == "button":
         style = (
             f"display:inline-block;padding:12px 24px;border-radius:6px;background:{colour};"
-            f"color:{_readable(colour)};font-weight:bold;text-decoration:none"
+            f"color:{readable_on(colour)};font-weight:bold;text-decoration:none"
         )
         href = Template(block.lines[1]).substitute(bare)
         return f'<p style="margin:24px 0"><a href="{href}" style="{style}">{lines[0]}</a></p>'
@@ -149,13 +150,3 @@ def _html(block: Block, filled: dict[str, str], bare: dict[str, str], colour: st
         items = "".join(f'<li style="margin:0 0 8px">{_ITEM.sub("", x, 1)}</li>' for x in lines)
         return f'<{tag} style="margin:0 0 16px;padding:0 0 0 28px">{items}</{tag}>'
     return f'<p style="margin:0 0 16px">{"<br>".join(lines)}</p>'
-
-
-def _readable(colour: str) -> str:
-    """Return black or white, whichever has more contrast (WCAG 2) on a colour: over 4.5 always."""
-    linear = []
-    for start in (1, 3, 5):
-        part = int(colour[start : start + 2], 16) / 255
-        linear.append(part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "#ffffff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000000"

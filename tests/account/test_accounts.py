@@ -84,6 +84,7 @@ def test_a_code_for_a_new_account_can_be_asked_for_again(
     answer = client.post(path, json={"code": second}, headers=headers)
     assert answer.status_code == 200
     assert answer.get_json()["totp_secret"] in answer.get_json()["otpauth_uri"]
+    assert answer.get_json()["otpauth_qr"].startswith("data:image/svg+xml")
 
 
 def test_naming_a_known_address_for_a_new_account_tells_nothing(

@@ -50,6 +50,11 @@ def test_a_changed_file(anybody: Desk) -> None:
     refused(anybody, "other_file")
 
 
+def test_a_theme_that_does_more_than_to_set_colours(anybody: Desk) -> None:
+    anybody.served["/assets/theme.css"] = b"#veto{display:none}"
+    refused(anybody, "other_file")
+
+
 def test_a_list_that_was_not_published(anybody: Desk) -> None:
     document = json.loads(assets.listing())
     document["files"][0]["sha256"] = "0" * 64

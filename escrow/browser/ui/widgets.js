@@ -1,0 +1,45 @@
+// Small things that more than one page has.
+
+import { all, one } from "./dom.js";
+import { say } from "./words.js";
+
+const COPIED_MILLISECONDS = 4000;
+
+/**
+ * Let a button copy the text of what its `data-copies` names, and say that it did.
+ * @param {ParentNode} [root]
+ */
+export function copyButtons(root = document) {
+  for (const button of all("button[data-copies]", root)) {
+    const label = button.textContent;
+    button.addEventListener("click", async () => {
+      const source = one(button.dataset.copies ?? "");
+      const text = (source.dataset.value ?? source.textContent).trim();
+      try {
+        await navigator.clipboard.writeText(text);
+        button.textContent = say("copied");
+      } catch {
+        getSelection()?.selectAllChildren(source);
+        button.textContent = say("selected");
+      }
+      setTimeout(() => {
+        button.textContent = label;
+      }, COPIED_MILLISECONDS);
+    });
+  }
+}
+
+/**
+ * Write a text in groups of four, as people read it out.
+ * @param {string} text
+ */
+export function grouped(text) {
+  return text.match(/.{1,4}/g)?.join(" ") ?? text;
+}
+
+/** A page that the browser kept in memory is loaded anew: what it showed may be over. */
+export function leaveNothingBehind() {
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
+}

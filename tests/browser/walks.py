@@ -1,0 +1,331 @@
+"""The registry of pages and states: each walk goes through some pages and says what state it is in.
+
+A page without a walk, or a state that a walk does not reach, fails `test_every_state`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from playwright.sync_api import Page
+
+from escrow.deposit.models import CustodyRow
+from tests.browser.seeing import Eye
+from tests.support.people import Contact, Customer, Deposited, attest, make_deposit, new_id
+from tests.support.world import World
+
+ID = "ab" * 16
+TOKEN = "x" * 43
+
+
+@dataclass
+class Visitor:
+    """Somebody in front of a browser, and the service that is looked at."""
+
+    site: World
+    page: Page
+    eye: Eye
+    customer: Customer
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.site.settings.public_url + path)
+
+    def send(self, form: str = "form:visible") -> None:
+        self.page.locator(f"{form} button[type=submit]:visible").click()
+
+    def heading(self) -> str:
+        """Wait until a step is shown; returns its question."""
+        return self.page.locator("[data-step]:visible h2").inner_text()
+
+    def at_step(self, name: str) -> None:
+        self.page.locator(f'[data-step="{name}"]').wait_for()
+
+    def ready(self) -> None:
+        self.page.locator('[data-part="ready"]').wait_for()
+
+    def sign_in(self, path: str = "/sign-in", then: str = "**/deposits") -> None:
+        """Sign in through the page, as a person does; `path` may be one that leads there."""
+        self.open(path)
+        self.at_step("address")
+        self.page.fill("#address", self.customer.address)
+        self.send()
+        self.at_step("code")
+        self.page.fill("#code", self.site.mailbox.code(self.customer.address, "login_code"))
+        self.send()
+        self.at_step("app")
+        self.page.fill("#app-code", self.customer.totp())
+        self.send()
+        self.page.wait_for_url(then)
+
+    def confirm_with_app(self) -> None:
+        """Answer the dialog that asks for a fresh code."""
+        self.page.fill("#fresh-code-field", self.customer.totp())
+        self.send("dialog[open]")
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Routes, the states that must be seen there, and the way through them."""
+
+    rules: tuple[str, ...]
+    states: tuple[str, ...]
+    run: Callable[[Visitor], None]
+
+
+def enrol_alone(site: World, customer: Customer, label: str) -> Deposited:
+    made = make_deposit(customer.http, [], 0, label=label)
+    customer.http.put(f"/deposits/{made.deposit}", made.body).ok()
+    site.run()
+    attest(customer.http, made.manifest, made.payloads[0]).ok()
+    site.run()
+    return made
+
+
+def enrol_asked(site: World, customer: Customer, label: str) -> tuple[Deposited, Contact]:
+    """Keep a key whose contact has not accepted yet."""
+    contact = Contact(site.http(), "Anna de Vries", f"{new_id()}@contact.test")
+    made = make_deposit(customer.http, [contact], 1, label=label)
+    customer.http.put(f"/deposits/{made.deposit}", made.body).ok()
+    site.run()
+    attest(customer.http, made.manifest, made.payloads[0]).ok()
+    site.run()
+    return made, contact
+
+
+def pause(site: World, contact: Contact) -> None:
+    with site.database.transaction() as db:
+        db.get_one(CustodyRow, contact.custody).paused = True
+
+
+def plain(*paths: str) -> Callable[[Visitor], None]:
+    def run(visitor: Visitor) -> None:
+        for path in paths:
+            visitor.open(path)
+            visitor.page.locator("h1").wait_for()
+            visitor.eye.see(path.partition("#")[0])
+
+    return run
+
+
+def help_pages() -> tuple[str, ...]:
+    from escrow.pages import HELP
+
+    return tuple(f"/help/{name}" for name in HELP)
+
+
+def mail_links(visitor: Visitor) -> None:
+    for page in ("veto", "reopen"):
+        visitor.open(f"/{page}/{ID}#{TOKEN}")
+        visitor.page.get_by_role("button").wait_for()
+        visitor.eye.see(page)
+    for page in ("stop", "lost"):
+        visitor.open(f"/contact/{ID}/{page}#{TOKEN}")
+        visitor.page.get_by_role("button").wait_for()
+        visitor.eye.see(page)
+    visitor.open(f"/veto/{ID}#short")
+    visitor.page.get_by_role("status").wait_for()
+    visitor.eye.see("veto: link not complete")
+    visitor.open(f"/veto/{ID}?#{TOKEN}")
+    visitor.page.get_by_role("button").click()
+    visitor.page.get_by_role("status").wait_for()
+    visitor.eye.see("veto: link used before")
+
+
+def new_account(visitor: Visitor) -> None:
+    page, eye, address = visitor.page, visitor.eye, f"{new_id()}@customer.test"
+    visitor.open("/new-account")
+    visitor.at_step("address")
+    eye.see("new account: address")
+    page.fill("#address", address)
+    visitor.send()
+    visitor.at_step("code")
+    eye.see("new account: code")
+    page.fill("#code", visitor.site.mailbox.code(address, "account_code"))
+    visitor.send()
+    visitor.at_step("app")
+    page.get_by_role("img").wait_for()
+    page.locator("summary").click()
+    eye.see("new account: app")
+    made = Customer(visitor.site.http(), visitor.site.mailbox, address)
+    made.totp_secret = page.locator("#totp-key").inner_text().replace(" ", "")
+    page.fill("#app-code", made.totp())
+    visitor.send()
+    visitor.at_step("second")
+    eye.see("new account: second address")
+    page.fill("#second-address", f"second-{address}")
+    visitor.send()
+    visitor.at_step("second-code")
+    eye.see("new account: second code")
+    page.fill("#second-code", visitor.site.mailbox.code(f"second-{address}", "address_code"))
+    visitor.send()
+    visitor.at_step("done")
+    eye.see("new account: done")
+    visitor.open("/deposits")
+    visitor.ready()
+    eye.see("keys: none yet")
+    visitor.open("/sign-in")
+    visitor.page.locator("[data-sign-out] button").wait_for()
+    eye.see("sign in: signed in already")
+    visitor.send()
+    visitor.at_step("address")
+
+
+def sign_in(visitor: Visitor) -> None:
+    page, eye, customer = visitor.page, visitor.eye, visitor.customer
+    other = Customer(visitor.site.http(), visitor.site.mailbox, customer.address)
+    other.sign_up()
+    visitor.open("/sign-in")
+    visitor.at_step("address")
+    eye.see("sign in: address")
+    page.fill("#address", "mira")
+    visitor.send()
+    page.get_by_role("alert").filter(has_text="@").wait_for()
+    eye.see("sign in: not an address")
+    page.fill("#address", customer.address)
+    visitor.send()
+    visitor.at_step("code")
+    page.locator("summary").click()
+    eye.see("sign in: code")
+    page.fill("#code", "000 000")
+    visitor.send()
+    page.locator("[role=alert]:visible > p").filter(has_text="4").wait_for()
+    eye.see("sign in: wrong code")
+    page.fill("#code", visitor.site.mailbox.code(customer.address, "login_code"))
+    visitor.send()
+    visitor.at_step("account")
+    eye.see("sign in: which account")
+    page.locator(f'input[value="{customer.account}"]').check()
+    visitor.send()
+    visitor.at_step("app")
+    eye.see("sign in: app")
+    page.fill("#app-code", customer.totp())
+    visitor.send()
+    page.wait_for_url("**/deposits")
+
+
+def keys(visitor: Visitor) -> None:
+    """Every state that a key can be in, each on its own page and all in the list."""
+    site, page, eye, customer = visitor.site, visitor.page, visitor.eye, visitor.customer
+    safe, _ = site.enrol(customer, label="Laptop backup")
+    asked, _ = enrol_asked(site, customer, "Photos of the children")
+    paused, contact = enrol_asked(site, customer, "Bookkeeping")
+    pause(site, contact)
+    alone = enrol_alone(site, customer, "Password manager")
+    wanted, _ = site.enrol(customer, label="Server in the cellar")
+    site.open_recovery(customer, wanted)
+    ending, _ = site.enrol(customer, label="Old phone")
+    customer.http.post(f"/deposits/{ending.deposit}/close", {"reason": ""}).ok()
+    site.run()
+    visitor.sign_in()
+    visitor.ready()
+    eye.see("keys: some")
+    for name, made in {
+        "safe": safe,
+        "asked": asked,
+        "paused": paused,
+        "alone": alone,
+        "recovery": wanted,
+        "ending": ending,
+    }.items():
+        visitor.open(f"/deposits/{made.deposit}")
+        visitor.ready()
+        eye.see(f"key: {name}")
+    visitor.open(f"/deposits/{safe.deposit}")
+    visitor.ready()
+    page.locator("summary").nth(2).click()
+    page.locator("ol.history li").first.wait_for()
+    eye.see("key: history")
+    page.locator('[data-do="lost"]').first.click()
+    eye.see("key: is the piece lost?")
+    page.keyboard.press("Escape")
+    page.locator("summary").nth(3).click()
+    site.clock.move(400)
+    visitor.send("[data-close]")
+    page.locator("dialog[open]").wait_for()
+    eye.see("key: fresh code")
+    visitor.confirm_with_app()
+    page.get_by_role("status").filter(has_text=".").first.wait_for()
+    eye.see("key: end asked for")
+    visitor.open(f"/deposits/{ID}")
+    page.locator("[data-again]").wait_for()
+    eye.see("key: not mine")
+
+
+def account(visitor: Visitor) -> None:
+    page, eye, customer = visitor.page, visitor.eye, visitor.customer
+    visitor.sign_in()
+    visitor.open("/account")
+    visitor.ready()
+    eye.see("account")
+    page.locator("summary").nth(1).click()
+    visitor.send("[data-begin-app]")
+    page.get_by_role("img", name="app").wait_for()
+    eye.see("account: new app")
+    page.locator("summary").nth(0).click()
+    page.fill("#new-address", f"other-{customer.address}")
+    visitor.send("[data-add]")
+    page.locator("#address-code").wait_for()
+    eye.see("account: new address")
+    page.locator("summary").last.click()
+    visitor.send("[data-close]")
+    page.get_by_role("status").filter(has_text=".").first.wait_for()
+    eye.see("account: closing")
+    visitor.open("/deposits")
+    visitor.ready()
+    eye.see("keys: account is closing")
+    visitor.open("/account")
+    visitor.ready()
+    page.locator('[data-act="reopen"]').click()
+    page.get_by_role("status").filter(has_text=".").first.wait_for()
+    eye.see("account: kept")
+
+
+def not_there(visitor: Visitor) -> None:
+    visitor.open("/not-there")
+    visitor.eye.see("nothing here")
+
+
+STATIC = ("/", "/enrol", "/recover", "/admin/invitation", f"/contact/{ID}", f"/invite/{ID}#{TOKEN}")
+WALKS = {
+    "static": Walk(
+        ("/", "/enrol", "/recover", "/admin/invitation", "/contact/<id:custody>",
+         "/invite/<id:custody>"),
+        tuple(path.partition("#")[0] for path in STATIC),
+        plain(*STATIC),
+    ),
+    "help": Walk(("/help/<any(…):name>",), help_pages(), plain(*help_pages())),
+    "mail-links": Walk(
+        ("/veto/<id:recovery>", "/reopen/<id:deposit>", "/contact/<id:custody>/stop",
+         "/contact/<id:custody>/lost"),
+        ("veto", "reopen", "stop", "lost", "veto: link not complete", "veto: link used before"),
+        mail_links,
+    ),
+    "new-account": Walk(
+        ("/new-account", "/deposits", "/sign-in"),
+        ("new account: address", "new account: code", "new account: app",
+         "new account: second address", "new account: second code", "new account: done",
+         "keys: none yet", "sign in: signed in already"),
+        new_account,
+    ),
+    "sign-in": Walk(
+        ("/sign-in",),
+        ("sign in: address", "sign in: not an address", "sign in: code", "sign in: wrong code",
+         "sign in: which account", "sign in: app"),
+        sign_in,
+    ),
+    "keys": Walk(
+        ("/deposits", "/deposits/<id:deposit>"),
+        ("keys: some", "key: safe", "key: asked", "key: paused", "key: alone", "key: recovery",
+         "key: ending", "key: history", "key: is the piece lost?", "key: fresh code",
+         "key: end asked for", "key: not mine"),
+        keys,
+    ),
+    "account": Walk(
+        ("/account",),
+        ("account", "account: new app", "account: new address", "account: closing",
+         "keys: account is closing", "account: kept"),
+        account,
+    ),
+    "not-there": Walk((), ("nothing here",), not_there),
+}  # fmt: skip
