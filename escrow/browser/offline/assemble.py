@@ -1,10 +1,10 @@
 """Assemble the offline page: one HTML file with script, style and every language in it.
 
-It works from a disk with the network cut, so nothing may be loaded: its policy, in a `<meta>`, names
-the SHA-256 of its one script and its one style and forbids the rest. `add` puts it beside what
-build.py has made and into the list of SHA-256 that is served at /.well-known/escrow.json; the same
-sources and catalogues give the same bytes. Called by hatch_build.py, where no part of `escrow` can be
-imported but by its path.
+It works from a disk with the network cut, so nothing may be loaded: its policy, in a `<meta>`,
+names the SHA-256 of its one script and its one style and forbids the rest. `add` puts it beside
+what build.py has made and into the list of SHA-256 that is served at /.well-known/escrow.json; the
+same sources and catalogues give the same bytes. Called by hatch_build.py, where no part of `escrow`
+can be imported but by its path.
 """
 
 from __future__ import annotations

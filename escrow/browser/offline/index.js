@@ -83,6 +83,7 @@ function refresh() {
   if (contacts) fill(one("[data-contacts]"), { have: contacts.have, needed: contacts.needed });
   const isAnything = have.length > 0 || envelope !== null;
   if (!isAnything) one("[data-have]").hidden = true;
+  if (isAnything) one("[data-before]").hidden = true;
   list();
 }
 
@@ -388,6 +389,7 @@ async function goOn() {
   }
   forgetPieces();
   result.present(found, language);
+  say("");
   go("result");
 }
 
