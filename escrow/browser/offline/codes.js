@@ -6,7 +6,7 @@ import { decodeQRBatch } from "qr/decode.js";
 const LARGEST_SIDE = 2400;
 const EACH_MILLISECONDS = 120;
 // Retries for soiled paper and bad light: a photo is read once, the camera again and again.
-const PHOTO = { effort: 8, timeLimit: 4000 };
+const PHOTO = { effort: 8, timeLimit: 2000 };
 const FRAME = { effort: 3, timeLimit: 80 };
 
 /** @param {CanvasImageSource} picture @param {number} width @param {number} height */

@@ -238,33 +238,20 @@ function membersOf(pieces) {
 /**
  * Check that one more piece fits those that are there: a wrong one costs only itself.
  *
- * Throws BadPiece with the name of the new one: wrong_deposit, wrong_manifest, wrong_share,
- * mixed_sets, mixed_headers, duplicate_share or surplus_share.
+ * Throws BadPiece, which names the piece at fault: wrong_deposit, wrong_manifest, wrong_share,
+ * mixed_sets, mixed_headers, duplicate_share, surplus_share or wrong_digest.
  * @param {readonly Piece[]} pieces @param {Piece} added
  */
 export async function checkAdded(pieces, added) {
   const all = [...pieces, added];
-  await naming(added.name, async () => {
-    if (pieces.some((piece) => isSame(piece, added))) {
-      throw new BadShare("The same piece was given twice.", { code: "duplicate_share" });
-    }
-    await checkTogether(all).catch((error) => {
-      throw error instanceof BadPiece ? error.cause : error;
-    });
-    if (isEnough(pieces)) throw new BadShare("One too many.", { code: "surplus_share" });
-    await combineShares(all.map((piece) => piece.share())).then(wipe, (error) => {
-      if (error.code !== "missing_share") throw error;
-    });
+  await checkTogether(all).catch((error) => {
+    throw error instanceof BadPiece ? new BadPiece(added.name, error.cause) : error;
   });
-}
-
-/** @param {Piece} one @param {Piece} other */
-function isSame(one, other) {
-  const [a, b] = [one.share(), other.share()];
-  return (
-    String([a.setHeader, a.identifier, a.groupIndex, a.memberIndex]) ===
-      String([b.setHeader, b.identifier, b.groupIndex, b.memberIndex]) && equal(a.value, b.value)
-  );
+  try {
+    wipe(await recoveryKeyOf(all));
+  } catch (error) {
+    if (!(error instanceof BadShare) || error.code !== "missing_share") throw error;
+  }
 }
 
 /**

@@ -117,6 +117,8 @@ function spread(at, text) {
 function check(at) {
   const field = fields()[at];
   field.value = field.value.trim();
+  // Marked already: its proposals stay where they are, or whoever clicks one would miss it.
+  if (field.hasAttribute("aria-invalid")) return;
   const word = wordOf(field.value);
   if (!field.value || word) {
     if (word) field.value = word;
