@@ -93,16 +93,17 @@ def test_kit_file_and_card_file_give_the_key_and_leave_nothing(
 ) -> None:
     secret = made.secret.decode()
     shares = [piece.payload.share().value for piece in (made.kit, made.cards[0])]
-    secrets = (made.kit.payload.words.encode(), *shares, made.recovery_key, made.secret)
+    in_file = b64url(made.kit.payload.data).encode()
+    secrets = (in_file, made.kit.payload.words.encode(), *shares, made.recovery_key, made.secret)
     page.give(files("kit.json"))
-    assert page.arrays_with(*shares) == [1, 0]
+    assert page.arrays_with(in_file, *shares) == [0, 1, 0]
     assert page.pieces() == 1
     assert not page.is_too_wide()
     page.give(files("card.json"))
     page.heading("Uw sleutel is terug")
     assert "“Laptop backup” van donderdag 26 november 2026" in page.page.inner_text("main")
     assert secret.strip() not in page.page.content()
-    assert page.arrays_with(*secrets) == [0, 0, 0, 0, 1]
+    assert page.arrays_with(*secrets) == [0, 0, 0, 0, 0, 1]
     page.button("Laat hem zien").click()
     assert page.page.locator("#secret").text_content() == secret
     page.button("Toon hem als code voor een ander apparaat").click()
