@@ -54,7 +54,8 @@ def browser(root: Path, name: str = "build.py") -> ModuleType:
 def build_browser(root: Path, building: ModuleType) -> bool:
     """Bundle what pages load, then add the offline page; tells whether anything was stale."""
     bundled = building.build(root)
-    return browser(root, "offline/assemble.py").add(root, building) or bundled
+    added = browser(root, "offline/assemble.py").add(root, building)
+    return bool(bundled or added)
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
