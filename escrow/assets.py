@@ -6,7 +6,9 @@ one; it is served at /.well-known/escrow.json, and the SHA-256 of its bytes stan
 the newest `site published`, where `escrow verify --site` looks it up.
 """
 
+import html
 import json
+import re
 from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -17,6 +19,7 @@ from escrow.protocol.encoding import sha256
 
 LISTING = "escrow.json"
 LISTING_PATH = "/.well-known/escrow.json"
+OFFLINE = "offline.html"
 TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -72,6 +75,15 @@ def listing() -> bytes:
 def listing_sha256() -> bytes:
     """Return what `site published` says of this build: 32 bytes; raises NotBuilt."""
     return sha256(listing())
+
+
+def offline() -> tuple[bytes, str]:
+    """Return the offline page's bytes and the policy that stands in it; raises NotBuilt."""
+    page = read(OFFLINE) or b""
+    found = re.search(rb'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    if found is None:
+        raise NotBuilt
+    return page, html.unescape(found[1].decode("ascii"))
 
 
 def content_type(name: str) -> str:

@@ -62,10 +62,23 @@ blueprint.add_app_template_global(assets.url_of, "asset")
 def asset(name: str) -> Response:
     """Serve one of the files that the build has made."""
     data = assets.read(name)
-    if data is None:
+    if data is None or name == assets.OFFLINE:  # which is not for ever, and has its own address
         raise NotFound
     response = Response(data, content_type=assets.content_type(name))
     response.headers["Cache-Control"] = FOR_EVER
+    return response
+
+
+@blueprint.get(f"/{assets.OFFLINE}")
+def offline() -> Response:
+    """Hand out the page that works without the service: to be kept, not to be opened here.
+
+    As bytes of no kind, so that nothing on the way, the demo's banner either, writes into it.
+    """
+    found, policy = assets.offline()
+    response = Response(found, content_type="application/octet-stream")
+    response.headers["Content-Disposition"] = f'attachment; filename="{assets.OFFLINE}"'
+    response.headers["Content-Security-Policy"] = f"{policy}; frame-ancestors 'none'; sandbox"
     return response
 
 

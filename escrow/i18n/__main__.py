@@ -30,6 +30,7 @@ SOURCES = (
     ("cli", (".py",), "python"),
     ("escrow/templates", (".html", ".txt", ".xml", ".svg"), "jinja2.ext:babel_extract"),
     ("escrow/browser", (".js", ".mjs"), "javascript"),
+    ("escrow/browser", (".html",), "jinja2.ext:babel_extract"),
 )
 NOT_OURS = {"node_modules", "vendor", "dist", "static", "__pycache__"}
 KEYWORDS: dict[str, tuple[int, ...] | None] = {

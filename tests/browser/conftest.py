@@ -14,7 +14,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from escrow.db import Database
 from tests.support.mailbox import Mailbox
-from tests.support.node import ROOT, building
+from tests.support.node import ROOT, build_browser
 from tests.support.world import World
 
 # It asks nobody but this machine for anything.
@@ -27,7 +27,7 @@ FLAGS = (
 @pytest.fixture(scope="session", autouse=True)
 def built_pages() -> None:
     """Bundle what the pages load, if it is not what stands in the checkout (or in a copy of it)."""
-    building().build(ROOT)
+    build_browser(ROOT)
 
 
 @pytest.fixture(scope="session")

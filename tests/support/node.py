@@ -29,6 +29,16 @@ def building() -> ModuleType:
     return module
 
 
+def build_browser(root: Path) -> bool:
+    """Make everything that browsers are served, as an installation does; tells whether it did."""
+    path = ROOT / "hatch_build.py"
+    spec = importlib.util.spec_from_file_location("escrow_hatch_build", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return bool(module.build_browser(root, building()))
+
+
 def node(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run Node to its end; output and complaints are both in `stdout`."""
     program, _ = building().node_programs()

@@ -139,7 +139,10 @@ def _with_this_program(sheet: Sheet, needed: int, *, fits: bool) -> None:
         lines += " " + t.gettext(
             "First save the text of the code “Your key, encrypted” as envelope.txt."
         )
-    lines += " " + t.gettext("There is also a page that does all this without internet.")
+    lines += " " + t.gettext(
+        "A page does all this without internet. Save it now, with the kit file: {address}",
+        address=f"{sheet.imprint.host}/offline.html",
+    )
     sheet.heading(t.gettext("With the program “escrow”"))
     sheet.paragraph(lines)
     envelope = "envelope.txt" if fits else "kit.escrow.json"
