@@ -64,12 +64,35 @@ def scene(
 Browser = Callable[..., Person]
 
 
-@pytest.fixture
-def browser_of(scene: Scene) -> Iterator[Browser]:
-    """Open fresh browsers of this file's service."""
+@pytest.fixture(scope="module")
+def browsers(scene: Scene) -> Iterator[Browser]:
+    """Open browsers of this file's service by their owners' names; each name keeps its own."""
     with ExitStack() as stack:
+        opened: dict[str, Person] = {}
 
-        def opened(*, note: str = "") -> Person:
-            return stack.enter_context(browsing(scene.world, scene.line, note=note))
+        def of(name: str) -> Person:
+            if name not in opened:
+                opened[name] = stack.enter_context(browsing(scene.world, scene.line))
+            return opened[name]
 
-        yield opened
+        yield of
+
+
+@pytest.fixture
+def browser_of(browsers: Browser) -> Browser:
+    """Open a fresh page in somebody's browser: nothing of an earlier one is left in it."""
+
+    def fresh(name: str, *, bearer: str | None = None, note: str = "") -> Person:
+        found: Person = browsers(name)
+        found.start(bearer=bearer, note=note)
+        return found
+
+    return fresh
+
+
+@pytest.fixture(scope="module")
+def ready(scene: Scene) -> str:
+    """A recovery that can be finished; Mira is signed in. No test that uses it may finish it."""
+    recovery = scene.world.ready_recovery(scene.mira, scene.made)
+    scene.mira.sign_in()
+    return recovery

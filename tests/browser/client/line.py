@@ -31,8 +31,24 @@ class Line:
     tamper: Tamper | None = None
     stand: Stand | None = None
     sent: list[tuple[str, str, bytes]] = field(default_factory=list)
+    _under_way: int = 0
+    _has_changed: bool = False
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        is_change = environ["REQUEST_METHOD"] != "GET"
+        self._under_way += is_change
+        try:
+            return self._carried(environ, start_response)
+        finally:
+            self._under_way -= is_change
+            self._has_changed |= is_change
+
+    def has_work(self) -> bool:
+        """Tell whether the custodian may have something to do since this was asked last."""
+        found, self._has_changed = self._has_changed or self._under_way > 0, False
+        return found
+
+    def _carried(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"].removeprefix(PREFIX)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         self.sent.append((method, path, body))

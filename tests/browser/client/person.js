@@ -6,7 +6,7 @@
 
 import { createInterface } from "node:readline";
 
-import { hex, unhex } from "../../../escrow/browser/platform/bytes.js";
+import { hex, unhex, wipe } from "../../../escrow/browser/platform/bytes.js";
 import * as attesting from "../../../escrow/browser/client/attesting.js";
 import { Contact } from "../../../escrow/browser/client/contact.js";
 import { ClientError } from "../../../escrow/browser/client/errors.js";
@@ -16,18 +16,25 @@ import { openLedger } from "../../../escrow/browser/client/ledgerkeys.js";
 import * as piece from "../../../escrow/browser/client/piece.js";
 import * as recover from "../../../escrow/browser/client/recover.js";
 import * as signin from "../../../escrow/browser/client/signin.js";
+import { leftovers, spy } from "../protocol/spy.js";
 
 /** All that a page would have in its variables. @type {Record<string, any>} */
-const me = {};
+let me = {};
 let time = 0;
 
 /** @typedef {(given: Record<string, any>) => Promise<any> | any} Operation */
 
 /** @type {Record<string, Operation>} */
 const SIGNING_IN = {
-  start: ({ url, note }) => {
-    me.client = new Client({ url, now: () => time });
-    me.memory = new Memory(note ?? "");
+  start: ({ url, bearer, note }) => {
+    me = { client: new Client({ url, bearer, now: () => time }), memory: new Memory(note ?? "") };
+  },
+  spy: () => void (me.spy = spy()),
+  leftovers: ({ secrets }) => {
+    for (const name of ["collection", "recovered", "piece", "contact"]) me[name]?.wipe();
+    me.spy.end();
+    const bytes = Object.entries(secrets).map(([name, secret]) => [name, unhex(String(secret))]);
+    return { made: me.spy.seen.length, left: leftovers(me.spy.seen, Object.fromEntries(bytes)) };
   },
   ask_for_code: async ({ address }) => void (me.login = await signin.askForCode(me.client, address)),
   enter_mail_code: ({ code }) => signin.enterMailCode(me.client, me.login, code),
@@ -39,7 +46,11 @@ const SIGNING_IN = {
 
 /** @type {Record<string, Operation>} */
 const PIECES = {
-  piece_file: async ({ data }) => void (me.piece = await piece.ofFile(unhex(data))),
+  piece_file: async ({ data }) => {
+    const bytes = unhex(data);
+    me.piece = await piece.ofFile(bytes);
+    wipe(bytes);
+  },
   piece_qr: async ({ text }) => void (me.piece = await piece.ofQr(me.client, text)),
   piece_words: async ({ words, custody, code }) =>
     void (me.piece = await piece.ofWords(me.client, words, custody, code)),

@@ -31,6 +31,10 @@ class Stopped(Exception):
         self.details = details
 
 
+class FellOver(Exception):
+    """A page has used the client as it must not be used; nobody is told so in a sentence."""
+
+
 @dataclass
 class Person:
     """While a question is under way the custodian works and mail goes out, as it always does."""
@@ -40,14 +44,15 @@ class Person:
     process: subprocess.Popen[bytes]
 
     def do(self, operation: str, /, **given: Any) -> Any:
-        """Run one operation of person.js; raises Stopped."""
+        """Run one operation of person.js; raises Stopped, FellOver."""
         now = self.world.clock.now()
         question = {"operation": operation, "now": now, "given": _plain(given)}
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(question).encode() + b"\n")
         self.process.stdin.flush()
         answer = json.loads(self._answer())
-        assert "fell_over" not in answer, answer["fell_over"]
+        if "fell_over" in answer:
+            raise FellOver(answer["fell_over"])
         if "stopped" in answer:
             stopped = answer["stopped"]
             raise Stopped(stopped["name"], stopped["code"], stopped["details"])
@@ -56,10 +61,27 @@ class Person:
     def _answer(self) -> bytes:
         assert self.process.stdout is not None
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not select.select([self.process.stdout], [], [], _PASS_SECONDS)[0]:
+        is_answered = False
+        while not is_answered:
             assert time.monotonic() < deadline, "no answer"
-            self.world.run()
+            ready, _, _ = select.select([self.process.stdout], [], [], _PASS_SECONDS)
+            is_answered = bool(ready)
+            if self.line.has_work():
+                self.world.run()
         return self.process.stdout.readline() or b'{"fell_over": "it has ended"}'
+
+    def start(self, *, bearer: str | None = None, note: str = "") -> None:
+        """Begin as a fresh page: signed in by a token, if any, remembering a checkpoint."""
+        self.do("start", url=self.world.settings.public_url, bearer=bearer, note=note)
+
+    def refused(self, operation: str, /, *, kind: str = "Refused", **given: Any) -> Stopped:
+        """Run an operation that the client must not carry out; returns why."""
+        try:
+            self.do(operation, **given)
+        except Stopped as stopped:
+            assert stopped.kind == kind, stopped
+            return stopped
+        raise AssertionError(f"{operation} was carried out")
 
     def sign_in(self, customer: Customer, *, totp: bool = True) -> None:
         """Sign in by the mail code, and the authenticator unless it is lost."""
@@ -75,8 +97,8 @@ def _plain(given: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def browsing(world: World, line: Line, *, note: str = "") -> Iterator[Person]:
-    """Open a browser that remembers at most a checkpoint; close it at the end of the block."""
+def browsing(world: World, line: Line) -> Iterator[Person]:
+    """Open a browser; close it at the end of the block."""
     program, _ = building().node_programs()
     process = subprocess.Popen(
         [program, SCRIPT],
@@ -86,10 +108,8 @@ def browsing(world: World, line: Line, *, note: str = "") -> Iterator[Person]:
         stdout=subprocess.PIPE,
         bufsize=0,
     )
-    person = Person(world, line, process)
     try:
-        person.do("start", url=world.settings.public_url, note=note)
-        yield person
+        yield Person(world, line, process)
     finally:
         assert process.stdin is not None and process.stdout is not None
         process.stdin.close()
