@@ -96,7 +96,9 @@ def test_with_the_words_of_the_kit_and_a_contacts_code(
     mira = browser_of("mira", bearer=scene.mira.http.token)
     anna = browser_of("anna")
     code = grouped(scene.made.manifest.code())
-    mira.do("piece_words", words=kit.words.upper(), custody=kit.custody.upper(), code=code)
+    typed = {"words": kit.words.upper(), "custody": kit.custody.upper()}
+    assert mira.refused("piece_words", **typed, code="0" * 24).code == "wrong_manifest"
+    mira.do("piece_words", **typed, code=code)
     mira.do("read", recovery=ready)
     mira.do("target")
     mira.do("begin")
