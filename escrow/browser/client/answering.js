@@ -34,6 +34,8 @@ export class Answer {
   /** @type {string | null} the digits, once the reveal has opened the commitment */
   #expected = null;
   #agreed = false;
+  /** @type {Document | null} what was sent, or may have been */
+  #body = null;
 
   /**
    * @param {Client} client signed @param {Piece} piece @param {Running} running @param {string} call
@@ -125,14 +127,16 @@ export class Answer {
   }
 
   /**
-   * Seal the piece to exactly the agreed key, sign the release, send both. May be repeated only as a
-   * whole call.
+   * Seal the piece to exactly the agreed key, sign the release, send both. Repeated after a broken
+   * line it sends the same bytes: a session takes one release of a piece.
    */
   async release() {
     if (!this.#agreed) throw new TypeError("the digits were not compared");
     const { recovery, session, publicKey } = this.#running;
     const { deposit, custody } = this.#piece.payload;
     const { hash: manifestHash } = this.#piece.manifest;
+    const where = `${this.#running.path}/releases/${custody}`;
+    if (this.#body) return this.#client.put(where, this.#body);
     const binding = new seal.Binding({ deposit, custody, manifestHash, recovery, session });
     const sealed = await this.#seal(publicKey, binding);
     const [publicKeySha256, sealedSha256] = [sha256(publicKey), sha256(sealed)];
@@ -144,8 +148,8 @@ export class Answer {
     const key = await this.#piece.releaseKey();
     const signature = b64url(await releases.sign(made, key));
     key.wipe();
-    const body = { sealed: b64url(sealed), signature, time };
-    return this.#client.put(`${this.#running.path}/releases/${custody}`, body);
+    this.#body = { sealed: b64url(sealed), signature, time };
+    return this.#client.put(where, this.#body);
   }
 
   /** @param {Uint8Array} publicKey @param {seal.Binding} binding */

@@ -238,7 +238,8 @@ def test_after_every_lie_her_piece_helps(scene: Scene, calling: Calling, asked: 
         with pytest.raises(FellOver, match="digits were not compared"):
             asked.do("release")
         asked.do("compare", digits=grouped(digits))
-        asked.do("release")
+        for _ in range(2):  # the line broke: the same bytes once more
+            asked.do("release")
         assert digits.encode() not in b"".join(body for _, _, body in scene.line.sent)
     scene.world.run()
     releases = calling.session.releases()
