@@ -11,6 +11,7 @@ from escrow.api import (
     Hash,
     Identifier,
     Integer,
+    Locale,
     Query,
     Seconds,
     Signature,
@@ -95,9 +96,13 @@ class AttestationIn(Body):
 
 
 class PhraseIn(Body):
-    """The phrase that a contact will see in every mail."""
+    """The phrase that a contact will see in every mail, and the language of those mails.
 
-    phrase: Annotated[str, Text(80, 1)]
+    What is null or not there stays as it is.
+    """
+
+    phrase: Annotated[str, Text(80, 1)] | None = None
+    locale: Locale | None = None
 
 
 class LeaveIn(Body):

@@ -289,6 +289,47 @@ def test_a_changed_phrase_stands_in_the_next_mail(world: World, customer: Custom
     assert answer.status == 401
 
 
+def test_mails_come_in_the_language_that_the_contact_chose(
+    world: World, customer: Customer
+) -> None:
+    made, [contact] = world.enrol(customer)
+    for body in ({"phrase": "rode fiets", "locale": "nl"}, {"locale": None}, {}):
+        contact.http.post(f"/custodies/{contact.custody}/phrase", body).ok()
+    world.open_recovery(customer, made)
+    assert world.mailbox.to(contact.address)[-1]["Content-Language"] == "nl"
+    assert "rode fiets" in newest(world, contact.address).splitlines()[0]
+    assert world.mailbox.to(customer.address)[-1]["Content-Language"] == "en"
+    answer = contact.http.post(f"/custodies/{contact.custody}/phrase", {"locale": "de"})
+    assert (answer.status, answer.code) == (400, "malformed")
+
+
+# What a browser's `credential.toJSON()` would add to a body: the secret of the passkey.
+PRF_RESULTS = {"prf": {"enabled": True, "results": {"first": b64url(b"\x07" * 32)}}}
+
+
+@pytest.mark.parametrize("name", ["clientExtensionResults", "prf"])
+def test_a_body_that_carries_the_secret_of_a_passkey_is_refused(
+    world: World, customer: Customer, name: str
+) -> None:
+    made, [contact] = world.enrol(customer)
+    path = f"/custodies/{contact.custody}"
+    extra = {name: PRF_RESULTS}
+    bodies = {
+        "wraps/share": {"credential_id": b64url(bytes(16)), "data": b64url(bytes(200))},
+        "phrase": {"phrase": "mine"},
+    }
+    for end, body in bodies.items():
+        send = contact.http.put if end.startswith("wraps") else contact.http.post
+        answer = send(f"{path}/{end}", body | extra)
+        assert (answer.status, answer.code) == (400, "malformed")
+    assert contact.manifest is not None
+    proof = {"means": "share", "checkpoint_hash": b64url(bytes(32)), "time": world.clock.now()}
+    proof["signature"] = b64url(bytes(64))
+    answer = contact.http.post(f"{path}/attestations", proof | extra)
+    assert (answer.status, answer.json["field"]) == (400, name)
+    assert copies(world, contact) == 0
+
+
 def test_a_phrase_is_a_contacts_and_not_of_one_who_was_withdrawn(
     world: World, customer: Customer
 ) -> None:

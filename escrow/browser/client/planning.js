@@ -5,6 +5,7 @@ import { MAX_SECRET_LENGTH_BYTES } from "../protocol/envelope.js";
 import { MAX_ADDRESS_LENGTH, MAX_NAME_LENGTH } from "../protocol/kit.js";
 import { isPolicy } from "../protocol/slip39.js";
 import { ClientError } from "./errors.js";
+import { canonical } from "./signin.js";
 
 export const MAX_LABEL_LENGTH = 80;
 // As the service takes them: see `Address` in escrow/api.py.
@@ -28,11 +29,6 @@ const CONTROL = /[\u0000-\u001f\u007f]/;
  * @property {string} url
  * @property {"real" | "drill"} [kind]
  */
-
-/** Write an address as it is compared. @param {string} address */
-export function canonical(address) {
-  return strip(address).normalize("NFC").toLowerCase();
-}
 
 /** Say how many contacts are needed, where nothing else is chosen. @param {number} count */
 export function proposedNeeded(count) {
