@@ -11,6 +11,7 @@ import { ProtocolError } from "../protocol/errors.js";
  * @property {string} [state]
  * @property {string} [custody] whose piece it is
  * @property {string} [field]
+ * @property {string} [reason] which of its checks the provider says has failed
  * @property {number} [triesLeft]
  */
 

@@ -196,16 +196,20 @@ export class Client {
    */
   async #once(method, path, content, query) {
     const text = new URLSearchParams(Object.entries(query).map(([k, v]) => [k, String(v)]));
-    const timeout = AbortSignal.timeout(1000 * TIMEOUT_SECONDS);
+    const stop = new AbortController();
+    const abort = () => stop.abort();
+    const timer = setTimeout(abort, 1000 * TIMEOUT_SECONDS);
+    if (this.signal?.aborted) abort();
+    this.signal?.addEventListener("abort", abort);
     /** @type {RequestInit} */
     const request = {
       method,
       headers: await this.#headers(method, path, content),
       body: content.length ? source(content) : undefined,
-      credentials: this.signer || this.bearer ? "omit" : "same-origin",
+      credentials: this.signer ? "omit" : "same-origin",
       cache: "no-store",
       redirect: "error",
-      signal: this.signal ? AbortSignal.any([this.signal, timeout]) : timeout,
+      signal: stop.signal,
     };
     let answer, received;
     try {
@@ -215,6 +219,9 @@ export class Client {
       if (error instanceof ServiceError) throw error;
       if (this.signal?.aborted) throw new ServiceError(0, "aborted");
       throw new ServiceError(0, "unreachable", null, {}, { cause: error });
+    } finally {
+      clearTimeout(timer);
+      this.signal?.removeEventListener("abort", abort);
     }
     if (answer.ok) return documentOf(answer, received);
     throw problemOf(answer, received);

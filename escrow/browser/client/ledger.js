@@ -52,6 +52,8 @@ export class Ledger {
   #earlier;
   /** @type {Checkpoint[]} */
   #seen = [];
+  /** What was proven once, by index, nonce and event: a page asks again and again. @type {Map<string, protocol.Event>} */
+  #proven = new Map();
 
   /** @param {Client} client @param {Memory} memory @param {Verifier} verifier @param {Verifier[]} earlier */
   constructor(client, memory, verifier, earlier) {
@@ -108,6 +110,9 @@ export class Ledger {
    */
   async event(entry, proof) {
     const index = await checked(() => integer(entry.index));
+    const name = `${index} ${entry.nonce} ${entry.event}`;
+    const known = this.#proven.get(name);
+    if (known) return known;
     const given = proof ?? (await this.#client.get(`ledger/proof/${index}`)).proof;
     const [event, checkpoint] = await checked(async () => {
       const raw = bytes(entry.event);
@@ -117,6 +122,7 @@ export class Ledger {
       return /** @type {const} */ ([protocol.Event.parse(raw), found.checkpoint]);
     });
     await this.#continue(checkpoint, true);
+    this.#proven.set(name, event);
     return event;
   }
 
