@@ -9,10 +9,10 @@
 import { equal, wipe } from "../platform/bytes.js";
 import { b64url } from "../protocol/encoding.js";
 import { NotOpened } from "../protocol/errors.js";
-import * as keys from "../protocol/keys.js";
 import { Payload } from "../protocol/share.js";
 import * as wrap from "../protocol/wrap.js";
 import { bytes, list, text } from "./answers.js";
+import { checkPiece } from "./attesting.js";
 import { Refused, WrongPiece, checked } from "./errors.js";
 import { PARTS, PasskeyError, evaluate, wipeOutputs } from "./passkey.js";
 import { Piece, fetchCustody } from "./piece.js";
@@ -20,6 +20,7 @@ import { Piece, fetchCustody } from "./piece.js";
 /** @typedef {import("../protocol/manifest.js").Manifest} Manifest */
 /** @typedef {import("./answers.js").Document} Document */
 /** @typedef {import("./http.js").Client} Client */
+/** @typedef {import("./ledger.js").Memory} Memory */
 /** @typedef {import("./passkey.js").Credentials} Credentials */
 /** @typedef {import("./passkey.js").Outputs} Outputs */
 /** @typedef {import("./passkey.js").Part} Part */
@@ -182,21 +183,16 @@ export async function openPiece(client, credentials, rpId, custody) {
 }
 
 /**
- * Open the check seed with a passkey, for a routine check; the caller overwrites it.
+ * Prove with a passkey that the piece is there, in one tap; the piece itself stays closed.
  *
- * The piece stays closed. Throws what `openPiece` throws.
- * @param {Client} client @param {Credentials | undefined} credentials @param {string} rpId
- * @param {string} custody
+ * Throws what `openPiece` and `checkPiece` throw.
+ * @param {Client} client @param {Memory} memory @param {Credentials | undefined} credentials
+ * @param {string} rpId @param {string} custody
  */
-export async function openCheckSeed(client, credentials, rpId, custody) {
+export async function checkByPasskey(client, memory, credentials, rpId, custody) {
   const { document, manifest } = await fetchCustody(client, custody);
   const copies = await copiesIn(document);
   const opening = new Copies(manifest, custody);
   const seed = await checked(() => opening.open(credentials, rpId, copies, "check"), WrongPiece);
-  const key = await keys.attestKey(seed, manifest.deposit, custody);
-  const fits = equal(keys.publicBytes(key), manifest.custody(custody).attestKey);
-  key.wipe();
-  if (fits) return { seed, manifest };
-  wipe(seed);
-  throw new WrongPiece("wrong_share");
+  return checkPiece(client, memory, custody, seed);
 }

@@ -129,10 +129,13 @@ export class Enrolment {
     this.#replaced = null;
   }
 
-  /** Wait until the provider has checked its piece and the ledger says so. See `providerHolds`. */
-  async waitForProvider() {
+  /**
+   * Wait until the provider has checked its piece and the ledger says so. See `providerHolds`.
+   * @param {number} [seconds]
+   */
+  async waitForProvider(seconds = PROVIDER_SECONDS) {
     this.#need("sent", "checked", "finished");
-    await providerHolds(this.#client, this.#service.ledger, this.#made.manifest);
+    await providerHolds(this.#client, this.#service.ledger, this.#made.manifest, seconds);
     if (this.#state === "sent") this.#state = "checked";
   }
 
@@ -192,12 +195,12 @@ function checkKitDigits(manifest, typed) {
  *
  * The web tier's word is not enough: only the custodian service says `custody held` of the provider,
  * and the entry must stand in the ledger. Throws Refused("rejected") when the provider cannot use
- * its piece, NotNow("provider_pending") after a minute.
- * @param {Client} client @param {Ledger} ledger @param {Manifest} manifest
+ * its piece, NotNow("provider_pending") when it takes longer.
+ * @param {Client} client @param {Ledger} ledger @param {Manifest} manifest @param {number} [seconds]
  */
-export async function providerHolds(client, ledger, manifest) {
+export async function providerHolds(client, ledger, manifest, seconds = PROVIDER_SECONDS) {
   const [{ custody }] = manifest.ofRole("provider");
-  for (let waited = 0; waited < PROVIDER_SECONDS; waited += POLL_SECONDS) {
+  for (let waited = 0; waited < seconds; waited += POLL_SECONDS) {
     const state = await custodyState(client, manifest, custody);
     if (state === "rejected") throw new Refused("rejected");
     if (state === "held" && (await isSaidHeld(client, ledger, manifest, custody))) return;
