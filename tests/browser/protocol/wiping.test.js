@@ -18,42 +18,7 @@ import * as qr from "../../../escrow/browser/protocol/qr.js";
 import * as seal from "../../../escrow/browser/protocol/seal.js";
 import * as slip39 from "../../../escrow/browser/protocol/slip39.js";
 import { makeDeposit } from "./deposit.js";
-
-const Real = Uint8Array;
-const METHODS = /** @type {const} */ (["slice", "map", "toReversed", "toSorted", "filter", "with"]);
-
-/** Run a step and return every array it made. @template T @param {() => Promise<T>} step */
-async function spyOn(step) {
-  /** @type {Uint8Array[]} */
-  const seen = [];
-  /** @param {Uint8Array} array */
-  const note = (array) => (seen.push(array), array);
-  globalThis.Uint8Array = new Proxy(Real, {
-    construct: (target, given, caller) =>
-      note(Reflect.construct(target, given, caller === globalThis.Uint8Array ? target : caller)),
-  });
-  const prototype = /** @type {any} */ (Object.getPrototypeOf(Real.prototype));
-  const methods = METHODS.map((name) => [name, prototype[name]]);
-  for (const [name, real] of methods) {
-    prototype[name] = function (/** @type {any[]} */ ...given) {
-      return note(real.apply(this, given));
-    };
-  }
-  try {
-    return { result: await step(), seen };
-  } finally {
-    globalThis.Uint8Array = Real;
-    for (const [name, real] of methods) prototype[name] = real;
-  }
-}
-
-/** @param {Uint8Array[]} seen @param {Record<string, Uint8Array>} secrets */
-function leftovers(seen, secrets) {
-  const kept = seen.map((array) => Buffer.from(array.buffer, array.byteOffset, array.length));
-  return Object.entries(secrets)
-    .filter(([, secret]) => kept.some((bytes) => bytes.includes(Buffer.from(secret))))
-    .map(([name]) => name);
-}
+import { leftovers, spyOn } from "./spying.js";
 
 const made = await makeDeposit();
 const { deposit, recoveryKey, shares, custodies } = made;
@@ -74,7 +39,7 @@ for (const [i, { value }] of shares.entries()) {
 
 /** @param {any} result */
 function release(result) {
-  if (result instanceof Real) result.fill(0);
+  if (result instanceof Uint8Array) result.fill(0);
   else if (Array.isArray(result)) result.forEach(release);
   else result?.wipe?.();
 }
