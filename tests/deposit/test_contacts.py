@@ -311,7 +311,7 @@ PRF_RESULTS = {"prf": {"enabled": True, "results": {"first": b64url(b"\x07" * 32
 def test_a_body_that_carries_the_secret_of_a_passkey_is_refused(
     world: World, customer: Customer, name: str
 ) -> None:
-    made, [contact] = world.enrol(customer)
+    _, [contact] = world.enrol(customer)
     path = f"/custodies/{contact.custody}"
     extra = {name: PRF_RESULTS}
     bodies = {
