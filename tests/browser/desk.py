@@ -33,8 +33,17 @@ class BrowserDesk:
         self.ask("mail_code", login=login, code=code)
         self.ask("totp", login=login, account=customer.account, code=customer.totp())
 
-    def enrol(self, *contacts: tuple[str, str], secret: bytes = SECRET, **plan: Any) -> str:
-        """Make a deposit without sending it; returns its identifier."""
+    def enrol(
+        self,
+        *contacts: tuple[str, str],
+        secret: bytes = SECRET,
+        recovery_key: bytes | None = None,
+        **plan: Any,
+    ) -> str:
+        """Make a deposit without sending it; returns its identifier.
+
+        `recovery_key` is that of the deposit which `replaces` names.
+        """
         decided = {
             "label": "Laptop backup",
             "secret": secret,
@@ -43,7 +52,7 @@ class BrowserDesk:
             "waitingSeconds": 3 * DAY_SECONDS,
             **plan,
         }
-        made = self.ask("enrol", plan=decided)
+        made = self.ask("enrol", plan=decided, recovery_key=recovery_key)
         assert made["secret"] == "00" * len(secret)  # overwritten
         return str(made["deposit"])
 

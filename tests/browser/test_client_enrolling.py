@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import select
 
 from escrow.deposit.models import Deposit
-from escrow.protocol.kit import Card
+from escrow.protocol import slip39
+from escrow.protocol.kit import Card, parse_piece
 from tests.browser.desk import DAY_SECONDS, SECRET, BrowserDesk, browser_desk
 from tests.cli.desk import Desk
 from tests.cli.person import Person
@@ -317,7 +318,7 @@ def test_a_link_of_another_service_is_not_fetched(anna: BrowserDesk, enrolled: E
 
 
 def test_enrolled_here_accepted_by_the_cli(
-    enrolled: Enrolled, service: Service, tmp_path: Path
+    mira: BrowserDesk, customer: Customer, enrolled: Enrolled, service: Service, tmp_path: Path
 ) -> None:
     cards = []
     for name, invitation in zip(("anna", "bert"), enrolled.invitations, strict=True):
@@ -331,6 +332,31 @@ def test_enrolled_here_accepted_by_the_cli(
         cards.append(desk.path("card.escrow.json"))
     kit = saved(tmp_path, "kit.escrow.json", enrolled.kit)
     assert offline(tmp_path, service, kit, *cards) == SECRET + b"\n"
+    _replace(mira, service, customer, enrolled.deposit, [Path(kit), *map(Path, cards)])
+
+
+def _replace(
+    mira: BrowserDesk, service: Service, customer: Customer, old: str, pieces: list[Path]
+) -> None:
+    """With the old key at hand the old deposit ends as soon as the new one is complete."""
+    words = [parse_piece(path.read_bytes()).payload.words for path in pieces]
+    recovery_key = slip39.combine(words)
+    service.clock.move(400)  # the code of the authenticator is no longer fresh
+    mira.ask("lie", name=None)
+    new = mira.enrol(recovery_key=recovery_key, replaces=old)
+    refused(mira, "replaced", "wrong_state")
+    refused(mira, "send", "step_up_required")
+    assert state_of(service, new) is None
+    mira.sign_in(customer)
+    kit = mira.send()
+    mira.ask("replaced")
+    mira.ask("replaced")  # the signature is gone: nothing more to say
+    mira.finish(kit)
+    assert [line for line in mira.changes_sent() if "replaced" in line] == [
+        f"POST deposits/{old}/replaced"
+    ]
+    wait_until(service, new, "complete")
+    wait_until(service, old, "closed")
 
 
 # Time passes here, and the sessions end: last.
