@@ -13,7 +13,7 @@ import { Custody, Manifest } from "../../../escrow/browser/protocol/manifest.js"
 import * as seal from "../../../escrow/browser/protocol/seal.js";
 import { Payload } from "../../../escrow/browser/protocol/share.js";
 import * as slip39 from "../../../escrow/browser/protocol/slip39.js";
-import { spyOn, leftovers } from "../protocol/spying.js";
+import { leftovers, spyOn } from "../protocol/spy.js";
 
 const NOW = 1_800_000_000;
 const ledgerKey = await Ed25519PrivateKey.fromPrivateBytes(randomBytes(32));

@@ -7,7 +7,7 @@ import { Copies } from "../../../escrow/browser/client/copies.js";
 import { create, evaluate } from "../../../escrow/browser/client/passkey.js";
 import { randomBytes, utf8 } from "../../../escrow/browser/platform/bytes.js";
 import { makeDeposit } from "../protocol/deposit.js";
-import { leftovers, spyOn } from "../protocol/spying.js";
+import { leftovers, spyOn } from "../protocol/spy.js";
 
 const SITE = { rpId: "escrow.test", rpName: "Escrow", userName: "Anna" };
 const ID = randomBytes(32);

@@ -18,7 +18,7 @@ import * as qr from "../../../escrow/browser/protocol/qr.js";
 import * as seal from "../../../escrow/browser/protocol/seal.js";
 import * as slip39 from "../../../escrow/browser/protocol/slip39.js";
 import { makeDeposit } from "./deposit.js";
-import { leftovers, spyOn } from "./spying.js";
+import { leftovers, spyOn } from "./spy.js";
 
 const made = await makeDeposit();
 const { deposit, recoveryKey, shares, custodies } = made;

@@ -1,10 +1,13 @@
-/** A spy on every `Uint8Array` that is made while a step runs, those of the libraries too. */
+/**
+ * See every `Uint8Array` that is made while something runs, those of the libraries too: to find
+ * secrets that were not overwritten.
+ */
 
 const Real = Uint8Array;
 const METHODS = /** @type {const} */ (["slice", "map", "toReversed", "toSorted", "filter", "with"]);
 
-/** Run a step and return every array it made. @template T @param {() => Promise<T>} step */
-export async function spyOn(step) {
+/** Begin to look: `seen` gets every array that is made until `end`. */
+export function spy() {
   /** @type {Uint8Array[]} */
   const seen = [];
   /** @param {Uint8Array} array */
@@ -20,17 +23,27 @@ export async function spyOn(step) {
       return note(real.apply(this, given));
     };
   }
+  const end = () => {
+    globalThis.Uint8Array = Real;
+    for (const [name, real] of methods) prototype[name] = real;
+  };
+  return { seen, end };
+}
+
+/** Run a step and return every array it made. @template T @param {() => Promise<T>} step */
+export async function spyOn(step) {
+  const { seen, end } = spy();
   try {
     return { result: await step(), seen };
   } finally {
-    globalThis.Uint8Array = Real;
-    for (const [name, real] of methods) prototype[name] = real;
+    end();
   }
 }
 
 /** @param {Uint8Array[]} seen @param {Record<string, Uint8Array>} secrets */
 export function leftovers(seen, secrets) {
-  const kept = seen.map((array) => Buffer.from(array.buffer, array.byteOffset, array.length));
+  const here = seen.filter((array) => array.length); // handed over to a stream: no longer ours
+  const kept = here.map((array) => Buffer.from(array.buffer, array.byteOffset, array.length));
   return Object.entries(secrets)
     .filter(([, secret]) => kept.some((bytes) => bytes.includes(Buffer.from(secret))))
     .map(([name]) => name);
