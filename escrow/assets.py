@@ -11,6 +11,7 @@ from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 
+from escrow.errors import ConfigurationError
 from escrow.protocol.encoding import sha256
 
 LISTING = "escrow.json"
@@ -24,8 +25,8 @@ TYPES = {
 }
 
 
-class NotBuilt(RuntimeError):
-    """The browser's files are missing. Run `python hatch_build.py` in the checkout."""
+class NotBuilt(ConfigurationError):
+    """The browser's files are missing: run `python hatch_build.py` in the checkout."""
 
     def __init__(self) -> None:
         super().__init__(self.__doc__)

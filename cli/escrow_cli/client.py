@@ -7,7 +7,7 @@ Requests that repeat harmlessly are repeated when the service is busy (503) or t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -29,6 +29,8 @@ MAX_ANSWER_BYTES = 8 * 2**20
 MAX_TRIES = 6
 MAX_PAUSE_SECONDS = 15
 TIMEOUT_SECONDS = 30
+# What is checked is what a browser is served.
+_BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 _SAFE_TO_REPEAT = {"GET", "PUT", "DELETE"}
 
 
@@ -106,6 +108,23 @@ class Client:
                 time.sleep(min(int(str(error.params.get("pause", 1))), MAX_PAUSE_SECONDS))
         raise AssertionError
 
+    def fetch(self, path: str) -> tuple[bytes, Mapping[str, str]]:
+        """GET a path of the site as a browser does: no session, no signature; content and headers.
+
+        Raises ClientError.
+        """
+        import httpx
+
+        try:
+            answer = self._http.get(path, headers={"Accept": "text/html,*/*", **_BROWSER})
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from None
+        if not answer.is_success:
+            raise problem(answer.status_code, self._problem(answer), answer.headers)
+        if len(answer.content) > MAX_ANSWER_BYTES:
+            raise self._strange()
+        return answer.content, answer.headers
+
     def _signed_in(
         self, method: str, path: str, content: bytes, query: dict[str, str | int]
     ) -> dict[str, Any]:
@@ -135,16 +154,27 @@ class Client:
                 method, path, content=content, params=query, headers=headers
             )
         except httpx.HTTPError as error:
-            raise Unreachable(
-                N_("{host} cannot be reached ({what})."),
-                N_("Check your connection and try again; what was done is kept."),
-                reason="unreachable",
-                host=self.host,
-                what=type(error).__name__,
-            ) from None
+            raise self._unreachable(error) from None
         if answer.is_success:
             return self._document(answer)
         raise problem(answer.status_code, self._problem(answer), answer.headers)
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        return Unreachable(
+            N_("{host} cannot be reached ({what})."),
+            N_("Check your connection and try again; what was done is kept."),
+            reason="unreachable",
+            host=self.host,
+            what=type(error).__name__,
+        )
+
+    def _strange(self) -> Unreachable:
+        return Unreachable(
+            N_("{host} answered something that is not of this service."),
+            N_("Check --host; a login page of a network may stand in between."),
+            reason="strange_answer",
+            host=self.host,
+        )
 
     def _document(self, answer: httpx.Response) -> dict[str, Any]:
         if not answer.content or answer.status_code == 204:
@@ -154,12 +184,7 @@ class Client:
         except ProtocolError:
             found = None
         if not isinstance(found, dict):
-            raise Unreachable(
-                N_("{host} answered something that is not of this service."),
-                N_("Check --host; a login page of a network may stand in between."),
-                reason="strange_answer",
-                host=self.host,
-            )
+            raise self._strange()
         return found
 
     def _problem(self, answer: httpx.Response) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""`escrow verify`: check the ledger: same key, history only continued, my entries really in it."""
+"""`escrow verify`: check the ledger (same key, history only continued, my entries really in it), a
+drill's report, or what a site serves to browsers.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +38,18 @@ class Entry:
     click.option(
         "--report", metavar="FILE", help=N_("A drill's report (JSON), without the service.")
     ),
+    click.option(
+        "--site", metavar="URL", help=N_("What this address serves to browsers was published.")
+    ),
 )
-def verify(cli: Cli, path: str | None, address: str | None, report: str | None) -> None:
+def verify(
+    cli: Cli, path: str | None, address: str | None, report: str | None, site: str | None
+) -> None:
+    if site:
+        from escrow_cli.site import verify_site
+
+        verify_site(cli, site)
+        return
     if report:
         from escrow_cli.reporting import verify_file
 

@@ -114,6 +114,7 @@ def environment() -> dict[str, str]:
     folder = str(Path(node_programs()[0]).parent)
     values["PATH"] = os.pathsep.join([folder, values.get("PATH", os.defpath)])
     values["NODE_NO_WARNINGS"] = "1"
+    values.setdefault("NODE_USE_SYSTEM_CA", "1")  # trust what this machine trusts, as pip does
     values["npm_config_loglevel"] = "error"
     return values
 

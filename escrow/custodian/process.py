@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from escrow import log, webkeyfile
+from escrow import assets, log, webkeyfile
 from escrow.clock import Clock, SystemClock
 from escrow.config import Settings
 from escrow.custodian import resume
@@ -36,6 +36,7 @@ def make(settings: Settings, clock: Clock, accepted_step: int = 0) -> Custodian:
         Outside(settings.outside_dir),
         Sender(settings, database, web_keys, clock),
         accepted_step=accepted_step,
+        site=assets.listing_sha256(),
     )
 
 

@@ -33,6 +33,7 @@ CUSTODIAN_ONLY = frozenset(
         "recovery expired",
         "release intended",
         "admin executed",
+        "site published",
         "key changed",
         "backup accepted",
         "tick",

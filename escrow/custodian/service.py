@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from escrow.clock import Clock
 from escrow.config import Settings
 from escrow.custodian.acts import all_acts
-from escrow.custodian.announce import announce_keys
+from escrow.custodian.announce import announce_keys, announce_site
 from escrow.custodian.entries import Entries, LedgerDamaged, LedgerStopped
 from escrow.custodian.keys import CustodianKeys
 from escrow.custodian.loop import run_forever
@@ -60,10 +60,12 @@ class Custodian:
         sender: MailSender | None = None,
         *,
         accepted_step: int = 0,
+        site: bytes | None = None,
     ) -> None:
         """Hold what the service works with; nothing is read or written before the first pass.
 
-        `accepted_step`: an operator has said that the clock is right up to this time.
+        `accepted_step`: an operator has said that the clock is right up to this time. `site`: the
+        32 bytes to say of what browsers are served, None to say nothing of it.
         """
         self.settings = settings
         self.database = database
@@ -73,6 +75,7 @@ class Custodian:
         self.outside = outside
         self.sender = sender
         self.accepted_step = accepted_step
+        self.site = site
         self.acts = all_acts()
         self.postponed: dict[int, int] = {}
         self.put_off: dict[tuple[str, str], int] = {}
@@ -150,6 +153,7 @@ class Custodian:
                 take_up(self.database, self.keys, self.outside)
                 self._is_taken_up = True
                 announce_keys(self)
+                announce_site(self)
             did = self._sequence_and_sign()
             if is_acting or did:
                 did = self._act() or did

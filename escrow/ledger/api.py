@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints
 
 from escrow.api import Body, Hash, Integer, Query, Result, api_blueprint
 from escrow.context import web
+from escrow.errors import NotFound
 from escrow.ledger import read
 from escrow.protocol import note
 from escrow.protocol.encoding import MAX_INTEGER, b64url
@@ -48,6 +49,13 @@ class EntryOut(Body):
     author: Annotated[str, Field(pattern=f"^({'|'.join(AUTHORS)})$")]
     nonce: Hash
     event: str
+
+
+class SiteOut(Body):
+    """What browsers are served: the newest `site published`, with its proof (C2SP tlog-proof)."""
+
+    entry: EntryOut
+    proof: Note
 
 
 class ProviderOut(Body):
@@ -97,6 +105,18 @@ def get_consistency(query: ConsistencyQuery) -> Result:
     with web().database.reading() as db:
         proof, checkpoint = read.consistency(db, query.old)
         return {"proof": [b64url(hashed) for hashed in proof], "checkpoint": checkpoint.note}
+
+
+@blueprint.get("/site")
+@blueprint.output(SiteOut)
+@blueprint.doc(responses=[404, 503])
+def get_site() -> Result:
+    """Return the entry that says what browsers are served: see /.well-known/escrow.json."""
+    with web().database.reading() as db:
+        row = read.newest_of(db, "site published")
+        if row is None or row.index is None:
+            raise NotFound
+        return {"entry": read.entry_document(row), "proof": read.inclusion(db, row.index)}
 
 
 @blueprint.get("/keys")

@@ -111,6 +111,22 @@ def entry_of(db: Session, event_id: str) -> LedgerEvent | None:
     return found[0] if found else None
 
 
+def newest_of(db: Session, kind: str) -> LedgerEvent | None:
+    """Return the newest entry of a type that stands in a signed checkpoint."""
+    newest = newest_checkpoint(db)
+    query = (
+        select(LedgerEvent)
+        .where(
+            LedgerEvent.type == kind,
+            LedgerEvent.index < (newest.size if newest else 0),
+            LedgerEvent.body.is_not(None),
+        )
+        .order_by(LedgerEvent.index.desc())
+        .limit(1)
+    )
+    return db.scalars(query).first()
+
+
 def wait_sequenced(web: Web, event_id: str, timeout: float = WAIT_SECONDS) -> int:
     """Wait, outside any transaction, until an event stands in a signed checkpoint; its index.
 

@@ -14,6 +14,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from escrow.db import Database
 from tests.support.mailbox import Mailbox
+from tests.support.node import ROOT, building
 from tests.support.world import World
 
 # It asks nobody but this machine for anything.
@@ -21,6 +22,12 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built_pages() -> None:
+    """Bundle what the pages load, if it is not what stands in the checkout (or in a copy of it)."""
+    building().build(ROOT)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ import pyotp
 from sqlalchemy import select
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from escrow import assets
 from escrow.app import create_app
 from escrow.config import Settings
 from escrow.custodian.keys import CustodianKeys
@@ -227,7 +228,10 @@ def running(directory: Path) -> Iterator[Service]:
     custodian_keys = CustodianKeys.generate(settings.origin, clock.now())
     outside = Outside.create(settings.outside_dir, settings.origin)
     mailbox = Mailbox(database, web_keys, clock)
-    custodian = Custodian(settings, database, custodian_keys, web_keys, clock, outside, mailbox)
+    custodian = Custodian(
+        *(settings, database, custodian_keys, web_keys, clock, outside, mailbox),
+        site=assets.listing_sha256(),
+    )
     app = create_app(settings, database, web_keys, clock)
     server = make_server(
         "127.0.0.1", port, app, threaded=True, request_handler=_Quiet, fd=listener.fileno()

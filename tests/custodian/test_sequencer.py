@@ -237,6 +237,7 @@ def _sample(kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
         "recovery expired": ({}, recovery),
         "release intended": (session, {**recovery, "custody": new_id()}),
         "admin executed": ({"operation": "x", "body_sha256": bytes(32)}, {}),
+        "site published": ({"files_sha256": bytes(32)}, {}),
         "key changed": ({"use": "ledger", "old": None, "new": b"x"}, {}),
         "backup accepted": ({"size": 1, "root": bytes(32), "reason": "x"}, {}),
         "tick": ({}, {}),
@@ -263,6 +264,7 @@ def test_the_list_of_the_custodians_types_is_the_specifications() -> None:
     needed = {"recovery noticed", "recovery ready", "recovery expired", "recovery unfrozen"}
     needed |= {"account moved", "deposit active", "deposit complete", "deposit destroyed"}
     assert needed | {"key changed", "tick", "release intended", "admin executed"} <= CUSTODIAN_ONLY
+    assert "site published" in CUSTODIAN_ONLY
 
 
 def _custody_events(stored: Stored, custody: str) -> list[tuple[str, Any, dict[str, Any]]]:

@@ -318,3 +318,38 @@ def test_help_names_every_verb(bootstrap: ModuleType, capsys: pytest.CaptureFixt
     assert f"VERBS := {' '.join(bootstrap.VERBS)}" in makefile.replace(
         "install deps", "install deps"
     )
+
+
+def test_what_the_pages_load_is_built_when_it_is_stale(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[str, ...]] = []
+
+    def inside(_: str, *arguments: str) -> int:
+        started.append(arguments)
+        return 0
+
+    monkeypatch.setattr(bootstrap, "inside", inside)
+    browser = bootstrap.ROOT / "escrow" / "browser"
+    browser.mkdir(parents=True)
+    source = SOURCE.parents[1] / "escrow" / "browser" / "build.py"
+    (browser / "build.py").write_bytes(source.read_bytes())
+    for name in ("package.json", "package-lock.json", ".npmrc"):
+        (bootstrap.ROOT / name).write_text(name)
+    bootstrap.make_built_files(for_tests=False)
+    assert started == [()]
+    static = bootstrap.ROOT / "escrow" / "static"
+    static.mkdir()
+    spec = importlib.util.spec_from_file_location("building", browser / "build.py")
+    assert spec is not None and spec.loader is not None
+    building = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(building)
+    (static / "escrow.json").touch()
+    manifest = {"inputs": building.inputs(bootstrap.ROOT), "files": []}
+    (static / "manifest.json").write_text(json.dumps(manifest))
+    bootstrap.make_built_files(for_tests=False)
+    assert started == [()]
+    (browser / "new.js").touch()
+    bootstrap.make_built_files(for_tests=False)
+    bootstrap.make_built_files(for_tests=True)
+    assert started == [(), (), ("--tests",)]

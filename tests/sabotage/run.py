@@ -119,6 +119,9 @@ def copy_tree(files: Iterable[str], source: Path, target: Path) -> None:
         if (source / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / name, target / name)
+    # Node's packages are pinned by the lock file and too many to copy.
+    if (packages := ROOT / "node_modules").is_dir():
+        (target / packages.name).symlink_to(packages)
 
 
 def run_tests(
