@@ -170,7 +170,6 @@ export async function openPiece(client, credentials, rpId, custody) {
     const payload = await checked(() => Payload.parse(data), WrongPiece);
     const piece = new Piece({ payload, manifest, signature });
     try {
-      if (payload.custody !== custody) throw new WrongPiece("wrong_custody");
       await piece.share();
       return piece;
     } catch (error) {
