@@ -28,7 +28,7 @@ import { checkPlan } from "./planning.js";
 /** @typedef {import("./ledger.js").Ledger} Ledger */
 /** @typedef {import("./ledger.js").Memory} Memory */
 /** @typedef {import("./ledgerkeys.js").Keys} Keys */
-/** @typedef {import("./making.js").Made} Made */
+/** @typedef {import("./made.js").Made} Made */
 /** @typedef {import("./planning.js").Plan} Plan */
 /** @typedef {{ ledger: Ledger, keys: Keys, memory: Memory }} Service its keys are proven */
 /** @typedef {"made" | "sent" | "checked" | "finished"} State what the next step builds on */
