@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import time
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ import pytest
 from sqlalchemy import select
 
 from escrow.deposit.models import Deposit
-from escrow.protocol import slip39
-from escrow.protocol.kit import Card, parse_piece
+from escrow.protocol import keys, note, qr, slip39
+from escrow.protocol.encoding import grouped
+from escrow.protocol.kit import Card, Kit, parse_piece
 from tests.browser.desk import DAY_SECONDS, SECRET, BrowserDesk, browser_desk
 from tests.cli.desk import Desk
 from tests.cli.person import Person
@@ -78,6 +80,41 @@ def saved(folder: Path, name: str, piece: dict[str, Any]) -> str:
     return str(path)
 
 
+def check_paper(piece: Kit | Card, paper: dict[str, Any]) -> None:
+    """Compare what is printed with what the CLI's paper says of the same file."""
+    payload, manifest = piece.payload, piece.manifest
+    seed = keys.check_seed(payload.share().value, payload.deposit, payload.custody)
+    vkey = note.Verifier.parse(manifest.ledger_vkey)
+    expected = {
+        "role": payload.role,
+        "words": payload.words.split(),
+        "share": qr.share_text(payload),
+        "check": {
+            "text": qr.Check(payload.deposit, payload.custody, seed).text,
+            "digits": grouped(keys.check_code(seed)),
+        },
+        "deposit": grouped(payload.deposit),
+        "custody": grouped(payload.custody),
+        "manifestCode": grouped(manifest.code()),
+        "ledgerKey": grouped(vkey.key_digits()),
+        "label": manifest.label,
+        "host": piece.host,
+        "waitingSeconds": manifest.waiting_seconds,
+        "createdAt": manifest.created_at,
+    }
+    if isinstance(piece, Kit):
+        expected["confirmation"] = manifest.code()[-4:]
+        expected["envelopeText"] = qr.envelope_text(piece.envelope)
+        expected["contacts"] = [{"name": c.name, "address": c.address} for c in piece.contacts]
+    else:
+        text, _ = note.split_note(piece.checkpoint)
+        seen = note.Checkpoint.parse(text)
+        root = base64.b64encode(seen.root).decode()
+        code = qr.checkpoint_text(piece.checkpoint)
+        expected["checkpoint"] = {"size": seen.size, "root": root, "text": code}
+    assert {name: paper[name] for name in expected} == expected
+
+
 def refused(desk: BrowserDesk, operation: str, reason: str, **given: Any) -> None:
     with pytest.raises(Refusal) as caught:
         desk.ask(operation, **given)
@@ -111,9 +148,19 @@ def test_enrolled_by_the_cli_accepted_here(
     card = anna.accept(invitation["link"], invitation["digits"])
     read = Card.parse(bytes.fromhex(card["file"]))
     assert read.checkpoint.startswith(f"{service.netloc}/ledger\n")
-    assert card["paper"]["customer"] == customer.address
+    assert (card["paper"]["name"], card["paper"]["customer"]) == ("Dirk", customer.address)
+    check_paper(read, card["paper"])
     path = saved(tmp_path, "card.escrow.json", card)
     assert offline(tmp_path, service, desk.path("kit.escrow.json"), path) == SECRET + b"\n"
+
+
+def test_the_kit_on_paper_says_what_the_clis_says(enrolled: Enrolled, service: Service) -> None:
+    kit = Kit.parse(bytes.fromhex(enrolled.kit["file"]))
+    assert kit.host == service.netloc
+    check_paper(kit, enrolled.kit["paper"])
+    note_text = enrolled.kit["paper"]["checkpoint"]["text"]
+    signed = qr.parse_checkpoint(note_text)
+    note.Checkpoint.verify(signed, note.Verifier.parse(kit.manifest.ledger_vkey))
 
 
 # What a page that is closed, or a line that breaks, leaves behind.
@@ -392,7 +439,7 @@ def test_enrolled_here_every_two_custodians_bring_it_back_in_the_cli(
 
     def heard() -> str:
         recovering.until(lambda: read_out.search(recovering.stderr) is not None)
-        return read_out.findall(recovering.stderr)[0]
+        return str(read_out.findall(recovering.stderr)[0])
 
     releasing.answers = [("12 digits", heard)]
     released = releasing.finish()
@@ -407,7 +454,7 @@ def _borrowed(service: Service, customer: Customer, folder: Path) -> Person:
     seen = [len(service.mailbox.mails)]
 
     def next_code() -> str:
-        code = service.mailbox.code(customer.address, after=seen[0])
+        code: str = service.mailbox.code(customer.address, after=seen[0])
         seen[0] = len(service.mailbox.mails)
         return code
 
