@@ -96,7 +96,9 @@ def test_with_the_words_of_the_kit_and_a_contacts_code(
     mira = browser_of("mira", bearer=scene.mira.http.token)
     anna = browser_of("anna")
     code = grouped(scene.made.manifest.code())
-    mira.do("piece_words", words=kit.words.upper(), custody=kit.custody.upper(), code=code)
+    typed = {"words": kit.words.upper(), "custody": kit.custody.upper()}
+    assert mira.refused("piece_words", **typed, code="0" * 24).code == "wrong_manifest"
+    mira.do("piece_words", **typed, code=code)
     mira.do("read", recovery=ready)
     mira.do("target")
     mira.do("begin")
@@ -148,9 +150,10 @@ def test_with_the_kit_alone_when_the_app_is_lost(scene: Scene, browser_of: Brows
 
 
 def test_contacts_vouch_by_the_number_that_is_read_out(scene: Scene, browser_of: Browser) -> None:
+    """In a drill, to the end: both contacts release, and only after them the provider."""
     world = scene.world
     customer = world.customer()
-    made, contacts = world.enrol(customer, 2, 2)
+    made, contacts = world.enrol(customer, 2, 2, kind="drill")
     mira = browser_of("mira")
     mira.sign_in(customer, totp=False)
     draft = mira.do("open", deposit=made.deposit, proof="contacts")
@@ -160,11 +163,20 @@ def test_contacts_vouch_by_the_number_that_is_read_out(scene: Scene, browser_of:
         anna = _contact(browser_of, contact)
         assert anna.refused("draft_of", number="00000000").code == "wrong_number"
         anna.do("draft_of", number=grouped(said))
-        done = anna.do("vouch")
+        anna.do("vouch")
     world.run()
-    assert done["state"] == "opened"
-    assert mira.do("read", recovery=draft["recovery"])["step"] == "wait"
     assert anna.refused("draft_of", kind="NotNow", number=said).code == "no_draft"
+    assert mira.do("read", recovery=draft["recovery"])["step"] == "begin"
+    mira.do("target")
+    mira.do("begin")
+    assert mira.refused("take", kind="NotNow", custody="provider", seconds=1).code == "no_release"
+    for contact in contacts:
+        anna = _contact(browser_of, contact)
+        _on_the_telephone(mira, anna, contact.custody)
+        mira.do("take", custody=contact.custody)
+    assert not mira.do("is_enough")
+    mira.do("take", custody="provider")
+    assert bytes.fromhex(mira.do("combine")) == made.secret
 
 
 def _contact(browser_of: Browser, contact: Contact) -> Person:
