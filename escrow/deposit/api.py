@@ -234,12 +234,14 @@ def report_lost(custody: str, json_data: bodies.LeaveIn) -> Any:
 @blueprint.output(bodies.StateOut)
 @blueprint.doc(security=CONTACT, responses=[404, 409])
 def set_phrase(custody: str, json_data: bodies.PhraseIn) -> Any:
-    """Choose the phrase that will stand in every mail to this contact."""
+    """Choose the phrase that will stand in every mail to this contact, and their language."""
     context = web()
-    views.refuse_empty(json_data.phrase, "phrase")
+    if json_data.phrase is not None:
+        views.refuse_empty(json_data.phrase, "phrase")
     with context.database.transaction() as db:
         row = contact.signer(db, context, custody, lock=True)
-        return {"state": contacts.set_phrase(db, context, row, json_data.phrase).state}
+        contacts.set_phrase(context, row, json_data.phrase, json_data.locale)
+        return {"state": row.state}
 
 
 @blueprint.put("/custodies/<id:custody>/wraps/<any(share, check):part>")

@@ -98,9 +98,13 @@ class AttestationIn(Body):
 
 
 class PhraseIn(Body):
-    """The phrase that a contact will see in every mail."""
+    """The phrase that a contact will see in every mail, and the language of those mails.
 
-    phrase: Annotated[str, Text(80, 1)]
+    What is null or not there stays as it is.
+    """
+
+    phrase: Annotated[str, Text(80, 1)] | None = None
+    locale: Locale | None = None
 
 
 class LinkIn(Body):

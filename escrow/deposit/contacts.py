@@ -72,12 +72,13 @@ def lost_by_customer(db: Session, web: Web, account: str, custody: str) -> Custo
     return lost(db, web, own_custody(db, account, custody), "customer")
 
 
-def set_phrase(db: Session, web: Web, row: CustodyRow, phrase: str) -> CustodyRow:
-    """Keep the phrase that the contact will see in every mail. WrongState."""
+def set_phrase(web: Web, row: CustodyRow, phrase: str | None, locale: str | None) -> None:
+    """Keep the phrase that the contact will see in every mail, and their language. WrongState."""
     if row.role != "contact" or row.state not in {"invited", "held", *LEFT}:
         raise WrongState(row.state)
-    row.phrase = web.keys.encrypt(custodies.PHRASE, row.id, row.account, phrase)
-    return row
+    if phrase is not None:
+        row.phrase = web.keys.encrypt(custodies.PHRASE, row.id, row.account, phrase)
+    row.locale = locale or row.locale
 
 
 def ask_to_move(db: Session, web: Web, row: CustodyRow, address: str) -> bool:

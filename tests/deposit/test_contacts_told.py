@@ -136,3 +136,17 @@ def test_a_contact_chooses_the_language_of_its_mails_with_a_proof_and_nobody_wit
     world.open_recovery(customer, made)
     assert newest(world, contact.address).startswith("Hallo Contact 0,")
     assert "somebody asked for your key" in newest(world, customer.address)
+
+
+def test_mails_come_in_the_language_that_the_contact_chose(
+    world: World, customer: Customer
+) -> None:
+    made, [contact] = world.enrol(customer)
+    for body in ({"phrase": "rode fiets", "locale": "nl"}, {"locale": None}, {}):
+        contact.http.post(f"/custodies/{contact.custody}/phrase", body).ok()
+    world.open_recovery(customer, made)
+    assert world.mailbox.to(contact.address)[-1]["Content-Language"] == "nl"
+    assert "rode fiets" in newest(world, contact.address).splitlines()[0]
+    assert world.mailbox.to(customer.address)[-1]["Content-Language"] == "en"
+    answer = contact.http.post(f"/custodies/{contact.custody}/phrase", {"locale": "de"})
+    assert (answer.status, answer.code) == (400, "malformed")

@@ -93,11 +93,11 @@ def _plain(value: Any) -> Any:
 
 
 @contextmanager
-def asked(script: str) -> Iterator[Asked]:
+def asked(script: str, *arguments: str) -> Iterator[Asked]:
     """Start a Node program that answers questions; end it afterwards."""
     program, _ = building().node_programs()
     process = subprocess.Popen(
-        [program, script],
+        [program, script, *arguments],
         cwd=ROOT,
         env=building().environment(),
         stdin=subprocess.PIPE,

@@ -19,4 +19,5 @@ def test_client_in_node(file: Path) -> None:
 
 
 def test_there_are_such_files() -> None:
-    assert {path.name for path in FILES} == {"announced.test.js", "http.test.js"}
+    names = {path.name for path in FILES}
+    assert names == {"announced.test.js", "http.test.js", "making.test.js", "passkey.test.js"}
