@@ -10,7 +10,7 @@ import { canonical } from "./signin.js";
 export const MAX_LABEL_LENGTH = 80;
 // As the service takes them: see `Address` in escrow/api.py.
 const ADDRESS =
-  /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
+  /^[a-z0-9!#$%&'*+/=?^`_{|}~-]+(\.[a-z0-9!#$%&'*+/=?^`_{|}~-]+)*@[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
 /** @typedef {{ name: string, address: string }} Person */
