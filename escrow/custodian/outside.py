@@ -51,8 +51,12 @@ _OTHER_ROOT = N_(
     "these files promise: restore the whole directory from its backup."
 )
 _DAMAGED = N_(
-    "{path} is damaged{where}. The custodian does not run without what these files promise: "
+    "{path} is damaged. The custodian does not run without what these files promise: "
     "restore the whole directory from its backup."
+)
+_DAMAGED_LINE = N_(
+    "{path} is damaged, line {number}. The custodian does not run without what these files "
+    "promise: restore the whole directory from its backup."
 )
 
 
@@ -95,7 +99,7 @@ class Outside:
         except OSError:
             raise OutsideDamaged(_MISSING, path=path) from None
         except (ValueError, ProtocolError):
-            raise OutsideDamaged(_DAMAGED, path=path, where="") from None
+            raise OutsideDamaged(_DAMAGED, path=path) from None
 
     def _read_leaves(self) -> tree.Frontier:
         """Take up the leaves that the checkpoint proves, and no more."""
@@ -145,7 +149,7 @@ class Outside:
         for number, line in enumerate(content[:length].split(b"\n")[:-1], 1):
             match = _LINE.match(line)
             if match is None:
-                raise OutsideDamaged(_DAMAGED, path=path, where=f" ({number})")
+                raise OutsideDamaged(_DAMAGED_LINE, path=path, number=number)
             words[match[1].decode()] = match[2].decode()
         return words, length
 

@@ -62,7 +62,7 @@ def _busy(world: World, customer: Customer) -> tuple[Deposited, Customer, str]:
     world.enrol(stranger)
     customer.sign_in()
     world.enrol(customer)  # another deposit of her own
-    move(world.contacts[1], f"{new_id()}@moved.test").ok()
+    move(world, world.contacts[1], f"{new_id()}@moved.test").ok()
     world.run()
     recovery = world.ready_recovery(customer, made)
     session = world.begin(customer, made, recovery)

@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 
 from escrow.protocol.encoding import b64url
 from escrow.protocol.move import Move
-from tests.deposit.test_contacts_moving import send
+from tests.deposit.test_contacts_moving import reach, send
 from tests.model.base import WHICH, Base, Held, chosen, piece_of
 from tests.model.expected import Custody, Refused
 from tests.model.people import Pair
@@ -111,6 +111,7 @@ class ContactRules(Base):
         previous = pair.commitments[contact.custody]
         to = Move(contact.name, address, secrets.token_bytes(16), previous)
         expected = piece_of(found).move(self.town.now)
+        reach(self.town.world, contact, address)
         if self.said("move", expected, lambda: send(contact, to.data)):
             contact.address = address
             pair.commitments[contact.custody] = to.commitment()

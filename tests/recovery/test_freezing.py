@@ -170,7 +170,7 @@ def refusal(session: Session) -> str:
     return str(line["reason"])
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.databases("sqlite")
 def test_a_session_of_before_the_freeze_put_back_into_the_tables_gets_nothing(
     world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]]
 ) -> None:

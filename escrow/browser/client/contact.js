@@ -182,7 +182,27 @@ export class Contact {
   }
 
   /**
-   * Move to another name or address; piece and card stay what they are.
+   * Have a code mailed to the address to move to; false where none is needed: it is the same.
+   * @param {string} address @returns {Promise<boolean>}
+   */
+  async reach(address) {
+    const body = { address: canonical(address) };
+    const answer = await this.client.post(`custodies/${this.custody}/address/code`, body);
+    return answer.is_sent !== false;
+  }
+
+  /**
+   * Say the code that came to the new address; after that the contact can move there for an hour.
+   * @param {string} address @param {string} code
+   */
+  async reached(address, code) {
+    const body = { address: canonical(address), code };
+    return this.client.post(`custodies/${this.custody}/address/confirm`, body);
+  }
+
+  /**
+   * Move to another name or address; piece and card stay what they are. An address counts once the
+   * code that was mailed there has come back.
    * @param {string} name @param {string} address
    */
   async move(name, address) {

@@ -138,6 +138,8 @@ const HELPING = {
   decline: () => me.contact.decline(),
   lost: () => me.contact.lost(),
   phrase: ({ phrase }) => me.contact.phrase(phrase),
+  reach: ({ address }) => me.contact.reach(address),
+  reached: ({ address, code }) => me.contact.reached(address, code),
   move: ({ name, address }) => me.contact.move(name, address),
 };
 

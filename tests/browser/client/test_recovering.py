@@ -225,6 +225,11 @@ def test_a_contact_proves_moves_and_stops(
     assert stopped.code == "wrong_check_code"
     anna.do("phrase", phrase="blue bicycle")
     for address in ("anna@new.test", "anna@newer.test"):
+        stopped = anna.refused("move", kind="ServiceError", name="Anna", address=address)
+        assert stopped.code == "wrong_state"
+        assert anna.do("reach", address=address) is True
+        code = world.mailbox.code(address, "contact_code")
+        anna.do("reached", address=address, code=code)
         anna.do("move", name="Anna", address=address)
         world.run()
         world.wait(1)
