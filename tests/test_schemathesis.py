@@ -33,9 +33,9 @@ CHECKED_FURTHER = (
     "deposit_put_deposit",
     "deposit_attest",
     "recovery_complete",
-    "recovery_begin",
+    "recovery_collecting_begin",
     "recovery_put_recovery",
-    "recovery_reveal",
+    "recovery_collecting_reveal",
     "deposit_closing_replaced",
     "admin_post_approval",
 )
