@@ -15,7 +15,7 @@ from escrow_cli.piece import Piece, altered, fetch_custody
 from escrow_cli.release import Running
 
 if TYPE_CHECKING:
-    from typing import Any
+    pass
 
 _STOPPED = {"recovery vetoed", "recovery completed", "recovery expired"}
 
@@ -59,16 +59,7 @@ def running(cli: Cli, piece: Piece) -> Running:
 
 def _events(cli: Cli, ledger: Ledger, piece: Piece, recovery: str) -> list[Event]:
     """Fetch this recovery's entries and prove each to be in the ledger, oldest first."""
-    entries: list[dict[str, Any]] = []
-    after = -1
-    while True:
-        query = {} if after < 0 else {"after": after}
-        answer = cli.client.get(f"custodies/{piece.payload.custody}/events", **query)
-        page = answer["events"]
-        entries += page
-        if not page or answer.get("next") is None:
-            break
-        after = answer["next"]
+    entries = cli.client.listed(f"custodies/{piece.payload.custody}/events", "events")
     events = [ledger.event(entry) for entry in sorted(entries, key=lambda one: int(one["index"]))]
     return [
         event

@@ -7,7 +7,7 @@ Requests that repeat harmlessly are repeated when the service is busy (503) or t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -75,6 +75,16 @@ class Client:
 
     def get(self, path: str, **query: str | int) -> dict[str, Any]:
         return self.send("GET", path, query=query)
+
+    def listed(self, path: str, name: str) -> Iterator[dict[str, Any]]:
+        """Yield what stands under `name` in all pages of a list, fetching them as they are read."""
+        query: dict[str, str | int] = {}
+        while True:
+            answer = self.get(path, **query)
+            yield from answer[name]
+            if not answer[name] or answer["next"] is None:
+                return
+            query = {"after": answer["next"]}
 
     def post(self, path: str, body: dict[str, Any], *, repeat: bool = False) -> dict[str, Any]:
         """POST; `repeat` says that a second one does no harm."""

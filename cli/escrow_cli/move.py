@@ -94,14 +94,10 @@ def _previous(cli: Cli, piece: Piece) -> bytes:
     custody = piece.payload.custody
     line = piece.manifest.custody(custody)
     moves: list[Moved] = []
-    after: int | None = -1
-    while after is not None:
-        page = cli.client.get(f"custodies/{custody}/events", after=after)
-        for entry in page["events"]:
-            event = Event.parse(b64url_decode(entry["event"]))
-            if event.type == "custody moved" and event.custody == custody:
-                moves.append(Moved(custody=custody, **event.data))
-        after = page["next"]
+    for entry in cli.client.listed(f"custodies/{custody}/events", "events"):
+        event = Event.parse(b64url_decode(entry["event"]))
+        if event.type == "custody moved" and event.custody == custody:
+            moves.append(Moved(custody=custody, **event.data))
     commitment = line.contact_commitment or b""
     last = newest(commitment, moves, line.release_key)
     return last.commitment if last else commitment

@@ -88,14 +88,7 @@ def events(cli: Cli, deposit: str) -> list[Event]:
 
 
 def _entries(cli: Cli, deposit: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    query: dict[str, str | int] = {}
-    while True:
-        answer = cli.client.get(f"deposits/{deposit}/events", **query)
-        found += answer["events"]
-        if answer["next"] is None:
-            return found
-        query = {"after": answer["next"]}
+    return list(cli.client.listed(f"deposits/{deposit}/events", "events"))
 
 
 def _event(entry: dict[str, Any]) -> Event:

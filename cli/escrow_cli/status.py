@@ -87,14 +87,7 @@ def _not_one(wanted: str | None) -> Usage:
 
 def every(cli: Cli) -> list[dict[str, Any]]:
     """Return the deposits that this sign-in may see, all pages of them."""
-    found: list[dict[str, Any]] = []
-    query: dict[str, str | int] = {}
-    while True:
-        answer = cli.client.get("deposits", **query)
-        found += answer["deposits"]
-        if answer["next"] is None:
-            return found
-        query = {"after": answer["next"]}
+    return list(cli.client.listed("deposits", "deposits"))
 
 
 def fits(line: dict[str, Any], wanted: str | None) -> bool:

@@ -41,14 +41,8 @@ def see(cli: Cli, ledger: Ledger, stop: Stop) -> None:
 
 
 def _entry(cli: Cli, stop: Stop) -> dict[str, Any] | None:
-    query: dict[str, str | int] = {}
-    while True:
-        answer = cli.client.get(stop.entries, **query)
-        for entry in answer["events"]:
-            event = Event.parse(b64url_decode(entry["event"]))
-            if (event.type, event.recovery) == ("recovery vetoed", stop.recovery):
-                found: dict[str, Any] = entry
-                return found
-        if answer["next"] is None:
-            return None
-        query = {"after": answer["next"]}
+    for entry in cli.client.listed(stop.entries, "events"):
+        event = Event.parse(b64url_decode(entry["event"]))
+        if (event.type, event.recovery) == ("recovery vetoed", stop.recovery):
+            return entry
+    return None

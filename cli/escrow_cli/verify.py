@@ -143,18 +143,13 @@ def _checked(
 ) -> list[Entry]:
     """Prove each entry of a list to be in the ledger, and to say what it says of this deposit."""
     found = []
-    query: dict[str, str | int] = {}
     with cli.terminal.progress(cli.t.gettext("Checking each entry …")):
-        while True:
-            answer: dict[str, Any] = cli.client.get(path, **query)
-            for entry in answer["events"]:
-                event = ledger.event(entry)
-                _check_said(event, manifest)
-                holder = who.get(str(event.custody), "")
-                found.append(Entry(entry["index"], event.at, event.type, event.custody, holder))
-            if answer["next"] is None:
-                return found
-            query = {"after": answer["next"]}
+        for entry in cli.client.listed(path, "events"):
+            event = ledger.event(entry)
+            _check_said(event, manifest)
+            holder = who.get(str(event.custody), "")
+            found.append(Entry(entry["index"], event.at, event.type, event.custody, holder))
+    return found
 
 
 def _check_said(event: Event, manifest: Manifest) -> None:
