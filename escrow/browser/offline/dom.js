@@ -1,19 +1,8 @@
 /** Finding, cloning and filling in what the page's templates have: no markup is made here. */
 
-/**
- * Return the one element that fits; throws if the page lacks it.
- * @template {Element} [T=HTMLElement] @param {string} selector @param {ParentNode} [root] @returns {T}
- */
-export function one(selector, root = document) {
-  const found = root.querySelector(selector);
-  if (found === null) throw new Error(`the page lacks ${selector}`);
-  return /** @type {T} */ (found);
-}
+import { all, one } from "../ui/dom.js";
 
-/** @param {string} selector @param {ParentNode} [root] @returns {HTMLElement[]} */
-export function all(selector, root = document) {
-  return [.../** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll(selector))];
-}
+export { all, one };
 
 /** Return a copy of a template's content. @param {string} selector */
 export function copyOf(selector) {

@@ -1,13 +1,6 @@
 // Reading what the API hands over as base64url.
 
-/**
- * @param {string} text base64url without padding
- * @returns {Uint8Array}
- */
-export function fromBase64url(text) {
-  const binary = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
-  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
-}
+import { decodeBase64 } from "../platform/base64.js";
 
 /**
  * Return the JSON document that is inside; to show it, not to rely on it.
@@ -15,5 +8,5 @@ export function fromBase64url(text) {
  * @returns {any}
  */
 export function documentIn(text) {
-  return JSON.parse(new TextDecoder().decode(fromBase64url(text)));
+  return JSON.parse(new TextDecoder().decode(decodeBase64(text, true)));
 }
