@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from escrow.deposit.closing import replaced_by
 from escrow.protocol.encoding import (
     HASH,
     ID,
@@ -98,6 +99,9 @@ class Proposal:
             raise Malformed("approval", "address", "a mail address is needed")
         if any(not part.isprintable() for part in found.values() if isinstance(part, str)):
             raise Malformed("approval", reason="a character that cannot be shown")
+        if replaced_by(found["reason"]) is not None:
+            # The custodian's own words: it reads them as "ends because of its replacement".
+            raise Malformed("approval", "reason", "only the service says that one is replaced")
         return found
 
     def signed(self) -> Approval:

@@ -4,6 +4,7 @@ What the web tier lets through is the attacker's here: it holds the web tier's k
 the database. Each test asserts the named reason and that nothing was done.
 """
 
+import json
 import secrets
 from dataclasses import replace
 from typing import Any
@@ -51,7 +52,7 @@ def smuggle(
 ) -> str:
     """Write an approval as a web tier that checks nothing would, with its event or without."""
     world = office.world
-    nonce = proposal.contents()["nonce"]
+    nonce = json.loads(proposal.body)["nonce"]
     credential = by.operator.credential
     identifier = identifier or approval_id(credential, nonce)
     signature = signature or sign_approval(proposal.signed(), by.key)
@@ -293,6 +294,18 @@ def test_nobody_but_operators_fills_the_table(
     assert office.post(proposal, office.anna, **changes).status == status
     with office.world.database.reading() as db:
         assert db.scalars(select(Approval)).all() == []
+
+
+def test_a_reason_in_the_services_own_words_passes_for_no_replacement(
+    office: Office, made: Deposited
+) -> None:
+    proposal = office.propose(CLOSE, made.deposit, reason=f"replaced by {'ab' * 16}")
+    answers = [office.post(proposal, key) for key in (office.anna, office.piet)]
+    assert [(answer.status, answer.json["code"]) for answer in answers] == [(400, "malformed")] * 2
+    for key in (office.anna, office.piet):
+        smuggle(office, proposal, key)
+    assert office.alarms == ["altered"] * 2
+    assert is_untouched(office, made)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 7 * DAY + 1])

@@ -32,12 +32,15 @@ def begun(world: World, customer: Customer) -> tuple[Deposited, Session]:
 
 
 def completed(world: World, customer: Customer) -> Deposited:
-    dummy, session = begun(world, customer)
+    return brought_back(world, *begun(world, customer))
+
+
+def brought_back(world: World, made: Deposited, session: Session) -> Deposited:
     [line] = session.releases()
-    key = slip39.combine([dummy.payloads[0].words, session.open(line).words])
+    key = slip39.combine([made.payloads[0].words, session.open(line).words])
     session.complete(key).ok()
     world.run()
-    return dummy
+    return made
 
 
 def drilled(customer: Customer, real: Deposited, dummy: Deposited) -> Any:
@@ -118,8 +121,9 @@ def test_the_custodian_proves_nothing_on_the_web_tiers_word(
     made, contact = enrolled
     if lie == "another-account":
         dummy = completed(world, world.customer())
-    elif lie == "real":
-        dummy = made
+    elif lie == "real":  # and brought back in earnest
+        recovery = world.ready_recovery(customer, made)
+        dummy = brought_back(world, made, world.begin(customer, made, recovery))
     elif lie == "old":
         dummy = completed(world, customer)
         world.wait(replacing.DRILL_SECONDS)

@@ -147,6 +147,16 @@ def test_a_check_code_or_a_contacts_piece_is_no_kit_proof(
         assert (answer.status, answer.json["field"]) == (400, field)
 
 
+def test_a_kit_that_was_reported_lost_proves_nothing_any_more(
+    world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]]
+) -> None:
+    made, _ = enrolled
+    customer.http.post(f"/custodies/{made.payloads[0].custody}/lost").ok()
+    customer.mail_login()
+    refused = proving.ask(customer, made, "kit")
+    assert (refused.status, refused.json["state"]) == (409, "lost")
+
+
 @pytest.mark.parametrize("kind", ["totp", "totp+kit", "totp+contacts"])
 def test_the_mail_code_alone_opens_nothing_that_needs_the_authenticator(
     world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]], kind: str
