@@ -67,7 +67,11 @@ def _account(entries: list[Entry]) -> str | None:
 
 
 def _completed(custodian: Custodian, db: Session, account: str | None, drill: str) -> Entry:
-    """Return the entry that says that a drill of this account was completed; raises Refusal."""
+    """Return the newest entry that says that a drill of this account was completed.
+
+    The newest, because a dummy may be brought back twice: then the proofs follow twice. Raises
+    Refusal.
+    """
     row = db.get(Deposit, drill)
     entries = Entries(db, custodian.keys).of_deposit(drill)
     if row is None or account is None or _account(entries) != account:
@@ -76,7 +80,7 @@ def _completed(custodian: Custodian, db: Session, account: str | None, drill: st
     if manifest.kind != "drill":
         raise Refusal("not a drill")
     since = custodian.clock.now() - DRILL_SECONDS
-    for entry in entries:
+    for entry in reversed(entries):
         if entry.event.type != "recovery completed" or entry.at <= since:
             continue
         data = entry.event.data

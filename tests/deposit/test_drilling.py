@@ -73,6 +73,22 @@ def test_after_a_drill_the_provider_proves_anew_and_contacts_are_asked_once(
     assert contact.address not in str([m["To"] for m in world.mailbox.to(customer.address)])
 
 
+def test_a_dummy_brought_back_a_second_time_is_proven_a_second_time(
+    world: World, customer: Customer, enrolled: tuple[Deposited, Contact]
+) -> None:
+    made, contact = enrolled
+    dummy = completed(world, customer)
+    drilled(customer, made, dummy).ok()
+    world.run()
+    before = proofs(world, made)
+    world.wait(61)
+    recovery = world.open_recovery(customer, dummy)
+    brought_back(world, dummy, world.begin(customer, dummy, recovery))
+    drilled(customer, made, dummy).ok()
+    world.run()
+    assert (proofs(world, made), asked(world, contact)) == (before + 1, 1)
+
+
 def test_nobody_is_asked_before_the_dummy_is_back(
     world: World, customer: Customer, enrolled: tuple[Deposited, Contact]
 ) -> None:
