@@ -169,7 +169,7 @@ def enrol() -> Response:
 
 @blueprint.get("/recover")
 def recover() -> Response:
-    """Say how a key is brought back."""
+    """Bring a key back: from the mail code to the key itself."""
     return page("recover.html")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from playwright.sync_api import Page
 
@@ -281,16 +282,132 @@ def account(visitor: Visitor) -> None:
     eye.see("account: kept")
 
 
+def recover(visitor: Visitor) -> None:
+    """From the lost key to the key, and what can stand in the way."""
+    site, page, eye, customer = visitor.site, visitor.page, visitor.eye, visitor.customer
+    made, _ = site.enrol(customer, label="Laptop backup")
+    ending, _ = site.enrol(customer, label="Old phone")
+    customer.http.post(f"/deposits/{ending.deposit}/close", {"reason": ""}).ok()
+    firm, _ = site.enrol(customer, 2, 3, label="Bookkeeping")
+    site.run()
+
+    def come_back(proof: str = "totp", wanted: Deposited = made) -> None:
+        page.clock.set_system_time(site.clock.now())
+        page.context.clear_cookies()
+        visitor.open("/recover")
+        visitor.at_step("address")
+        page.fill("#address", customer.address)
+        visitor.send()
+        visitor.at_step("code")
+        page.fill("#code", site.mailbox.code(customer.address, "login_code"))
+        visitor.send()
+        visitor.at_step("key")
+        page.check(f'[value="{wanted.deposit}"]')
+        visitor.send()
+        visitor.at_step("proof")
+        page.check(f'[name="proof"][value="{proof}"]')
+        visitor.send()
+
+    def give_app_code() -> None:
+        visitor.at_step("app")
+        page.fill("#app-code", customer.totp())
+        visitor.send()
+
+    visitor.open("/recover")
+    visitor.at_step("address")
+    eye.see("recover: address")
+    page.fill("#address", customer.address)
+    visitor.send()
+    visitor.at_step("code")
+    page.locator("summary").first.click()
+    eye.see("recover: code")
+    page.fill("#code", site.mailbox.code(customer.address, "login_code"))
+    visitor.send()
+    visitor.at_step("key")
+    eye.see("recover: which key")
+    page.check(f'[value="{made.deposit}"]')
+    visitor.send()
+    visitor.at_step("proof")
+    eye.see("recover: which proof")
+    page.check('[name="proof"][value="kit"]')
+    visitor.send()
+    visitor.at_step("kit")
+    page.locator('[data-step="kit"] summary').click()
+    visitor.send()
+    page.locator("[role=alert]:visible").wait_for()
+    eye.see("recover: kit")
+    come_back()
+    visitor.at_step("app")
+    eye.see("recover: app")
+    give_app_code()
+    visitor.at_step("reason")
+    eye.see("recover: what happened")
+    page.fill("#reason", "My laptop crashed.")
+    visitor.send()
+    visitor.at_step("running")
+    eye.see("recover: being told")
+    site.run()
+    page.locator('[data-act="look"]').click()
+    page.locator('[data-if="wait"]:visible').wait_for()
+    eye.see("recover: waiting")
+    site.wait(made.manifest.waiting_seconds)
+    come_back()
+    give_app_code()
+    page.locator('[data-act="begin"]:visible').click()
+    page.locator('[data-step="pieces"], [data-step="app"]').locator("visible=true").wait_for()
+    if page.locator('[data-step="app"]').is_visible():
+        give_app_code()
+    visitor.at_step("pieces")
+    site.run()
+    page.locator('[data-step="pieces"] summary').click()
+    eye.see("recover: pieces")
+    page.locator("[data-helpers] button").click()
+    visitor.at_step("call")
+    eye.see("recover: calling")
+    page.locator('[data-act="end-call"]').click()
+    visitor.at_step("pieces")
+    file: Any = {"name": "kit.json", "mimeType": "application/json", "buffer": made.kit.data}
+    page.set_input_files("#kit-file", file)
+    visitor.send()
+    visitor.at_step("secret")
+    eye.see("recover: key hidden")
+    page.locator('[data-act="show"]').click()
+    page.locator('[data-step="secret"] summary').click()
+    eye.see("recover: key shown")
+    visitor.send()
+    visitor.at_step("done")
+    eye.see("recover: done")
+    site.run()
+    come_back("contacts", firm)
+    visitor.at_step("reason")
+    visitor.send()
+    page.locator('[data-if="vouch"]:visible').wait_for()
+    eye.see("recover: contacts vouch")
+    come_back("contacts", firm)
+    visitor.at_step("drafts")
+    eye.see("recover: which request")
+    other = site.customer()
+    page.context.clear_cookies()
+    visitor.open("/recover")
+    visitor.at_step("address")
+    page.fill("#address", other.address)
+    visitor.send()
+    visitor.at_step("code")
+    page.fill("#code", site.mailbox.code(other.address, "login_code"))
+    visitor.send()
+    visitor.at_step("none")
+    eye.see("recover: no key here")
+
+
 def not_there(visitor: Visitor) -> None:
     visitor.open("/not-there")
     visitor.eye.see("nothing here")
 
 
-STATIC = ("/", "/enrol", "/recover", "/admin/invitation", f"/contact/{ID}", f"/invite/{ID}#{TOKEN}")
+STATIC = ("/", "/enrol", "/admin/invitation", f"/contact/{ID}", f"/invite/{ID}#{TOKEN}")
 WALKS = {
     "static": Walk(
-        ("/", "/enrol", "/recover", "/admin/invitation", "/contact/<id:custody>",
-         "/invite/<id:custody>"),
+        ("/", "/enrol", "/admin/invitation", "/contact/<id:custody>", "/invite/<id:custody>"),
         tuple(path.partition("#")[0] for path in STATIC),
         plain(*STATIC),
     ),
@@ -326,6 +443,15 @@ WALKS = {
         ("account", "account: new app", "account: new address", "account: closing",
          "keys: account is closing", "account: kept"),
         account,
+    ),
+    "recover": Walk(
+        ("/recover",),
+        ("recover: address", "recover: code", "recover: which key", "recover: which proof",
+         "recover: kit", "recover: app", "recover: what happened", "recover: being told",
+         "recover: waiting", "recover: pieces", "recover: calling", "recover: key hidden",
+         "recover: key shown", "recover: done", "recover: contacts vouch",
+         "recover: which request", "recover: no key here"),
+        recover,
     ),
     "not-there": Walk((), ("nothing here",), not_there),
 }  # fmt: skip

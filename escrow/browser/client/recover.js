@@ -16,6 +16,8 @@ import { ServiceError } from "./http.js";
 import { Session, checkDocument, newIdentifier } from "./received.js";
 import * as vouching from "./vouching.js";
 
+export { usableDeposits } from "./deposits.js";
+
 /** @typedef {import("./answers.js").Document} Document */
 /** @typedef {import("./http.js").Client} Client */
 /** @typedef {import("./ledger.js").Ledger} Ledger */
@@ -24,23 +26,7 @@ import * as vouching from "./vouching.js";
 /** @typedef {import("./received.js").Target} Target */
 /** @typedef {import("../platform/ed25519.js").Ed25519PrivateKey} Ed25519PrivateKey */
 
-const GONE = new Set(["closed", "rejected"]);
 const MAY_BE_RECOVERED = new Set(["active", "complete", "closing"]);
-
-/** List the deposits that this sign-in may see and that may be brought back. @param {Client} client */
-export async function usableDeposits(client) {
-  /** @type {Document[]} */
-  const found = [];
-  /** @type {string | null} */
-  let after = null;
-  do {
-    /** @type {Document} */
-    const page = await client.get("deposits", after === null ? {} : { after });
-    found.push(...(await checked(() => list(page.deposits))));
-    after = typeof page.next === "string" ? page.next : null;
-  } while (after !== null);
-  return found.filter((line) => !GONE.has(line.state));
-}
 
 /**
  * Tell what is under way for a deposit: `recovery`, at most one, or null, and `drafts` without effect.

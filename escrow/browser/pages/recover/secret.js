@@ -1,0 +1,97 @@
+// The key, back: hidden until she asks, copied, saved; then the recovery is ended.
+
+import * as recover from "../../client/recover.js";
+import { wipe } from "../../platform/bytes.js";
+import { fill, one, showIf } from "../../ui/dom.js";
+import { complain, onSend } from "../../ui/forms.js";
+import { sentence } from "../../ui/problems.js";
+import { say } from "../../ui/words.js";
+import { client, form, state, steps } from "./state.js";
+
+const COPIED_MILLISECONDS = 4000;
+const step = form("secret");
+const shown = one("[data-secret]", step);
+
+/** Show that it is back, not what it is. */
+export function showSecret() {
+  showIf(step, { text: asText() !== null, binary: asText() === null });
+  fill(step, { key: state.deposit.label });
+  hide();
+  steps.go("secret");
+  steps.close();
+}
+
+/** Return the secret as text, null for bytes that are none. */
+function asText() {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(state.recovered?.secret ?? new Uint8Array(0));
+  } catch {
+    return null;
+  }
+}
+
+function hide() {
+  shown.textContent = "";
+  shown.hidden = true;
+  one("[data-act=show]", step).textContent = say("show");
+}
+
+function toggle() {
+  if (!shown.hidden) return hide();
+  shown.textContent = asText();
+  shown.hidden = false;
+  one("[data-act=show]", step).textContent = say("hide");
+}
+
+async function copy() {
+  const button = one("[data-act=copy]", step);
+  const label = button.textContent;
+  try {
+    await navigator.clipboard.writeText(asText() ?? "");
+    button.textContent = say("copied");
+  } catch {
+    if (shown.hidden) toggle();
+    getSelection()?.selectAllChildren(shown);
+    button.textContent = say("selected");
+  }
+  setTimeout(() => {
+    button.textContent = label;
+  }, COPIED_MILLISECONDS);
+}
+
+/** Hand the exact bytes to the browser as a file, without a line's end of ours. */
+function save() {
+  const copyOfIt = new Uint8Array(state.recovered?.secret ?? []);
+  const address = URL.createObjectURL(new Blob([copyOfIt], { type: "application/octet-stream" }));
+  wipe(copyOfIt);
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = "key-back.txt";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 0);
+}
+
+/** She has it: the service is told, with the signature that only who has combined can make. */
+async function end() {
+  const { recovered, target, running } = state;
+  if (recovered === null || target === null) return;
+  await recover.complete(client, target, running.recovery, recovered.ownerKey);
+  hide();
+  recovered.wipe();
+  state.recovered = null;
+  steps.go("done");
+  steps.close();
+}
+
+const acts = { show: toggle, copy, save };
+for (const [name, act] of Object.entries(acts)) {
+  one(`[data-act="${name}"]`, step).addEventListener("click", async () => {
+    complain(step, "");
+    try {
+      await act();
+    } catch (error) {
+      complain(step, sentence(error));
+    }
+  });
+}
+onSend(step, end, "end");
