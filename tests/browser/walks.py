@@ -282,6 +282,55 @@ def account(visitor: Visitor) -> None:
     eye.see("account: kept")
 
 
+def enrol(visitor: Visitor) -> None:
+    """From the question to the invitation; the service holds its piece as soon as it is asked."""
+    site, page, eye, customer = visitor.site, visitor.page, visitor.eye, visitor.customer
+    page.clock.set_system_time(site.clock.now())
+    visitor.open("/enrol")
+    page.locator('[data-part="visitor"]:visible').wait_for()
+    eye.see("enrol: visitor")
+    visitor.sign_in("/sign-in?next=/enrol", "**/enrol")
+    visitor.at_step("label")
+    eye.see("enrol: name")
+    page.fill("#label", "Laptop backup")
+    visitor.send()
+    visitor.at_step("secret")
+    page.locator('[data-act="password"]').click()
+    eye.see("enrol: key")
+    visitor.send()
+    visitor.at_step("contacts")
+    page.check('[name="count"][value="0"]')
+    eye.see("enrol: nobody yet")
+    page.check('[name="count"][value="3"]')
+    for i, name in enumerate(("Anna", "Bert", "Carla")):
+        page.fill(f"#name-{i}", name)
+        page.fill(f"#address-{i}", customer.address if i == 1 else f"{name}@contact.test")
+    visitor.send()
+    page.locator("[role=alert]:visible > *").filter(has_text=".").wait_for()
+    eye.see("enrol: own address")
+    page.fill("#address-1", "bert@contact.test")
+    visitor.send()
+    visitor.at_step("wait")
+    eye.see("enrol: waiting time")
+    visitor.send()
+    visitor.at_step("make")
+    eye.see("enrol: cut it?")
+    with page.expect_response("**/api/v1/deposits/*"):
+        visitor.send()
+    site.run()
+    visitor.at_step("kit")
+    page.locator('[data-step="kit"] summary').click()
+    eye.see("enrol: kit")
+    page.fill("#kit-digits", page.locator('[data-print="confirmation"]').text_content() or "")
+    visitor.send()
+    visitor.at_step("invite")
+    eye.see("enrol: invitation")
+    for _ in range(3):
+        visitor.send()
+    visitor.at_step("done")
+    eye.see("enrol: done")
+
+
 def recover(visitor: Visitor) -> None:
     """From the lost key to the key, and what can stand in the way."""
     site, page, eye, customer = visitor.site, visitor.page, visitor.eye, visitor.customer
@@ -404,10 +453,10 @@ def not_there(visitor: Visitor) -> None:
     visitor.eye.see("nothing here")
 
 
-STATIC = ("/", "/enrol", "/admin/invitation", f"/contact/{ID}", f"/invite/{ID}#{TOKEN}")
+STATIC = ("/", "/admin/invitation", f"/contact/{ID}", f"/invite/{ID}#{TOKEN}")
 WALKS = {
     "static": Walk(
-        ("/", "/enrol", "/admin/invitation", "/contact/<id:custody>", "/invite/<id:custody>"),
+        ("/", "/admin/invitation", "/contact/<id:custody>", "/invite/<id:custody>"),
         tuple(path.partition("#")[0] for path in STATIC),
         plain(*STATIC),
     ),
@@ -443,6 +492,13 @@ WALKS = {
         ("account", "account: new app", "account: new address", "account: closing",
          "keys: account is closing", "account: kept"),
         account,
+    ),
+    "enrol": Walk(
+        ("/enrol", "/sign-in"),
+        ("enrol: visitor", "enrol: name", "enrol: key", "enrol: nobody yet", "enrol: own address",
+         "enrol: waiting time", "enrol: cut it?", "enrol: kit", "enrol: invitation",
+         "enrol: done"),
+        enrol,
     ),
     "recover": Walk(
         ("/recover",),

@@ -1,6 +1,5 @@
-/** QR codes: read from pictures and from the camera, and drawn. */
+/** QR codes: read from pictures and from the camera. */
 
-import { encodeQR } from "qr";
 import { decodeQRBatch } from "qr/decode.js";
 
 const LARGEST_SIDE = 2400;
@@ -68,25 +67,4 @@ export async function watchCamera(video, stop, take) {
     for (const track of stream.getTracks()) track.stop();
     video.srcObject = null;
   }
-}
-
-/** Draw a text as a code; false when it is too long for one. @param {HTMLCanvasElement} canvas @param {string} text */
-export function drawCode(canvas, text) {
-  let rows;
-  try {
-    rows = encodeQR(text, "raw", { ecc: "medium", border: 4 });
-  } catch {
-    return false;
-  }
-  const size = Math.max(2, Math.floor(480 / rows.length));
-  canvas.width = canvas.height = rows.length * size;
-  const context = canvas.getContext("2d");
-  if (!context) return false;
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.fillStyle = "#000";
-  for (const [y, row] of rows.entries()) {
-    for (const [x, dark] of row.entries()) if (dark) context.fillRect(x * size, y * size, size, size);
-  }
-  return true;
 }

@@ -1,7 +1,7 @@
 /** The key that came back: hidden until asked for, then shown, copied, saved or drawn as a code. */
 
 import { decodeUtf8, wipe } from "../platform/bytes.js";
-import { drawCode } from "./codes.js";
+import { drawCode } from "../ui/code.js";
 import { all, fill, filled, on, one, sentence } from "./dom.js";
 
 const FILE = "key.txt";

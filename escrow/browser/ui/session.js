@@ -1,10 +1,12 @@
 // Who is signed in, and the fresh code of the authenticator app that some acts want.
 
+import { ClientError } from "../client/errors.js";
 import { Api, Problem } from "./api.js";
 import { one } from "./dom.js";
 import { complain, digits, onSend } from "./forms.js";
 
 /** @typedef {{ session: string, login: string | null, account: string, expires_at: number }} Session */
+/** @typedef {{ post(path: string, body: object): Promise<any> }} Line whoever sends the code */
 
 /**
  * Return the session of the cookie, or null.
@@ -24,13 +26,13 @@ export async function presentSession(api) {
 
 /** Go to the sign-in, and come back here afterwards. */
 export function goToSignIn() {
-  location.replace(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
+  location.replace(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 /**
  * Run an act; if it wants a fresh code of the app, ask for one and run it again. Resolves to false
  * when the visitor thought better of it.
- * @param {Api} api
+ * @param {Line} api
  * @param {Session} session
  * @param {() => Promise<void>} act
  * @returns {Promise<boolean>}
@@ -40,7 +42,8 @@ export async function withFreshCode(api, session, act) {
     await act();
     return true;
   } catch (error) {
-    if (!(error instanceof Problem) || error.code !== "step_up_required") throw error;
+    const isKnown = error instanceof Problem || error instanceof ClientError;
+    if (!isKnown || error.code !== "step_up_required") throw error;
   }
   if (!(await askForCode(api, session))) return false;
   await act();
@@ -51,7 +54,7 @@ export async function withFreshCode(api, session, act) {
 let answer = null;
 
 /**
- * @param {Api} api
+ * @param {Line} api
  * @param {Session} session
  * @returns {Promise<boolean>}
  */

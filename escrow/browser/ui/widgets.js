@@ -14,12 +14,14 @@ export function copyButtons(root = document) {
     const label = button.textContent;
     button.addEventListener("click", async () => {
       const source = one(button.dataset.copies ?? "");
-      const text = (source.dataset.value ?? source.textContent).trim();
+      const typed = source instanceof HTMLTextAreaElement ? source.value : null;
+      const text = (typed ?? source.dataset.value ?? source.textContent).trim();
       try {
         await navigator.clipboard.writeText(text);
         button.textContent = say("copied");
       } catch {
-        getSelection()?.selectAllChildren(source);
+        if (source instanceof HTMLTextAreaElement) source.select();
+        else getSelection()?.selectAllChildren(source);
         button.textContent = say("selected");
       }
       setTimeout(() => {

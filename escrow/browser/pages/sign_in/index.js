@@ -10,7 +10,7 @@ import { Steps } from "../../ui/steps.js";
 import { leaveNothingBehind } from "../../ui/widgets.js";
 import { language, say } from "../../ui/words.js";
 
-const NEXT = /^\/(deposits(\/[0-9a-f]{32})?|account|recover|enrol)$/;
+const NEXT = /^\/(deposits(\/[0-9a-f]{32})?|account|recover|enrol(\?replaces=[0-9a-f]{32})?)$/;
 const api = new Api();
 const state = { address: "", login: "", account: "" };
 const steps = new Steps(one("[data-steps]"));
