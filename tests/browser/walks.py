@@ -13,6 +13,7 @@ from playwright.sync_api import Page
 
 from escrow.deposit.models import CustodyRow
 from tests.browser.seeing import Eye
+from tests.support import stretching
 from tests.support.people import Contact, Customer, Deposited, attest, make_deposit, new_id
 from tests.support.world import World
 
@@ -282,6 +283,49 @@ def account(visitor: Visitor) -> None:
     eye.see("account: kept")
 
 
+def invite(visitor: Visitor) -> None:
+    """From the link to the card; and links that are torn, paused or used."""
+    site, page, eye, customer = visitor.site, visitor.page, visitor.eye, visitor.customer
+    page.clock.set_system_time(site.clock.now())
+    with stretching.really():
+        _, contact = enrol_asked(site, customer, "Laptop backup")
+    site.record_fetch(contact)
+    site.run()
+    assert contact.link is not None
+    path = f"/invite/{contact.custody}"
+    visitor.open(path)
+    page.locator('[data-part="no-link"]:visible').wait_for()
+    eye.see("invite: link not complete")
+    page.goto("about:blank")
+    visitor.open(f"{path}#{contact.link.fragment}")
+    visitor.at_step("about")
+    eye.see("invite: who asks")
+    visitor.send()
+    visitor.at_step("digits")
+    page.fill("#digits", "1234")
+    visitor.send()
+    page.locator("[role=alert]:visible > *").filter(has_text=".").wait_for()
+    eye.see("invite: digits")
+    page.fill("#digits", contact.link.digits)
+    visitor.send()
+    visitor.at_step("card")
+    site.run()
+    eye.see("invite: card")
+    with page.expect_download():
+        page.locator('[data-act="save"]').click()
+    page.check('[name="kept"]')
+    visitor.send()
+    visitor.at_step("phrase")
+    eye.see("invite: phrase")
+    visitor.send()
+    visitor.at_step("done")
+    eye.see("invite: done")
+    page.goto("about:blank")
+    visitor.open(f"{path}#{contact.link.fragment}")
+    page.locator("[data-again]:visible").wait_for()
+    eye.see("invite: used already")
+
+
 def enrol(visitor: Visitor) -> None:
     """From the question to the invitation; the service holds its piece as soon as it is asked."""
     site, page, eye, customer = visitor.site, visitor.page, visitor.eye, visitor.customer
@@ -453,10 +497,10 @@ def not_there(visitor: Visitor) -> None:
     visitor.eye.see("nothing here")
 
 
-STATIC = ("/", "/admin/invitation", f"/contact/{ID}", f"/invite/{ID}#{TOKEN}")
+STATIC = ("/", "/admin/invitation", f"/contact/{ID}")
 WALKS = {
     "static": Walk(
-        ("/", "/admin/invitation", "/contact/<id:custody>", "/invite/<id:custody>"),
+        ("/", "/admin/invitation", "/contact/<id:custody>"),
         tuple(path.partition("#")[0] for path in STATIC),
         plain(*STATIC),
     ),
@@ -492,6 +536,12 @@ WALKS = {
         ("account", "account: new app", "account: new address", "account: closing",
          "keys: account is closing", "account: kept"),
         account,
+    ),
+    "invite": Walk(
+        ("/invite/<id:custody>",),
+        ("invite: link not complete", "invite: who asks", "invite: digits", "invite: card",
+         "invite: phrase", "invite: done", "invite: used already"),
+        invite,
     ),
     "enrol": Walk(
         ("/enrol", "/sign-in"),

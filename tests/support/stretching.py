@@ -6,6 +6,8 @@ The real stretching is what tests/protocol, tests/e2e and tests/cli/test_whole_w
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from escrow.protocol.invitation import Password
 if TYPE_CHECKING:
     import pytest
 
+_STRETCHED = Password.identity
 VARIABLE = "TEST_STRETCHING"  # tells the client's own processes: tests/cli/run.py
 _REAL = {"protocol", "e2e", "soak", "test_whole_way.py"}
 
@@ -27,6 +30,17 @@ def is_real(path: Path) -> bool:
 def make_cheap(patch: pytest.MonkeyPatch) -> None:
     patch.setenv(VARIABLE, "cheap")
     patch.setattr(Password, "identity", _identity)
+
+
+@contextmanager
+def really() -> Iterator[None]:
+    """Stretch as the product does meanwhile: for what a page is to open."""
+    present = Password.identity
+    setattr(Password, "identity", _STRETCHED)  # noqa: B010  # not by assignment: it is a method
+    try:
+        yield
+    finally:
+        setattr(Password, "identity", present)  # noqa: B010  # as above
 
 
 def environment() -> dict[str, str]:

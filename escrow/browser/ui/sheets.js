@@ -5,6 +5,7 @@ import { date, duration } from "./dates.js";
 import { all, one } from "./dom.js";
 import { say } from "./words.js";
 
+/** @typedef {import("../client/paper.js").CardPaper} CardPaper */
 /** @typedef {import("../client/paper.js").KitPaper} KitPaper */
 
 /**
@@ -37,6 +38,33 @@ export function showKit(paper) {
   lines(root, "words", paper.words);
   lines(root, "people", [say("sheet.provider"), ...(count === 0 ? [say("sheet.nobody")] : people)]);
   draw(root, { share: paper.shareText, check: check.text, envelope: paper.envelopeText, checkpoint: paper.checkpoint?.text ?? null });
+  document.body.classList.add("prints");
+  return () => empty(root);
+}
+
+/**
+ * Fill in a contact's sheet, with bigger letters where they are wanted; returns what empties it.
+ * @param {CardPaper} paper
+ * @param {{ large?: boolean }} [look]
+ */
+export function showCard(paper, { large = false } = {}) {
+  const root = one('[data-sheet="card"]');
+  const { contactsNeeded: needed, contactsCount: count, check, name, customer } = paper;
+  write(root, {
+    host: `${paper.host} · ${say("sheet.made", { date: date(paper.createdAt) })} · ${paper.deposit}`,
+    label: say("sheet.card.label", { name, customer, label: paper.label }),
+    truth: say(count === 1 ? "sheet.card.one" : "sheet.card.more", { needed, count }),
+    custody: paper.custody,
+    code: paper.manifestCode,
+    deposit: paper.deposit,
+    ledger: paper.ledgerKey,
+    check: check.digits,
+    checkpoint: paper.checkpoint === null ? "" : `${paper.checkpoint.size} ${paper.checkpoint.root}`,
+  });
+  one('[data-print-if="ledger"]', root).hidden = paper.checkpoint === null;
+  lines(root, "words", paper.words);
+  draw(root, { share: paper.shareText, check: check.text, checkpoint: paper.checkpoint?.text ?? null });
+  root.classList.toggle("large", large);
   document.body.classList.add("prints");
   return () => empty(root);
 }
