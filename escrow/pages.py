@@ -3,8 +3,8 @@
 Each opens by GET and changes nothing. Where something can be done at once (stop a recovery, keep a
 deposit, stop being a contact, report a piece lost) there is one button, and the button is a POST to
 the API. Its token stands in the link's fragment, which no server sees; the script takes it out of
-the address bar first of all. The pages of an account are shells too: their scripts ask the API. The
-others say which command does it; enrolling and recovering in the browser come with its client.
+the address bar first of all. All others are shells too: their scripts ask the API, and do with the
+client in the browser what the command line does.
 """
 
 from dataclasses import dataclass
@@ -91,13 +91,13 @@ def start() -> Response:
 
 @blueprint.get("/invite/<id:custody>")
 def invite(custody: str) -> Response:
-    """Say what an invitation is; its link's fragment is for the contact's own program."""
+    """Accept a piece; the secret half of the link stands in its fragment, which we never see."""
     return page("invite.html")
 
 
 @blueprint.get("/contact/<id:custody>")
 def contact(custody: str) -> Response:
-    """Say what a contact can do."""
+    """Help, and all else that a contact does, with the card in hand."""
     return page("contact.html", custody=custody)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 from escrow.deposit.models import CustodyRow
+from escrow.protocol.kit import Card
 from tests.browser.seeing import Eye
 from tests.support import stretching
 from tests.support.people import Contact, Customer, Deposited, attest, make_deposit, new_id
@@ -326,6 +327,47 @@ def invite(visitor: Visitor) -> None:
     eye.see("invite: used already")
 
 
+def contact(visitor: Visitor) -> None:
+    """With the card in hand: what is asked, the call, and what else there is to do."""
+    site, page, eye, customer = visitor.site, visitor.page, visitor.eye, visitor.customer
+    made, [anna] = site.enrol(customer, label="Laptop backup")
+    recovery = site.ready_recovery(customer, made)
+    site.begin(customer, made, recovery)
+    page.clock.set_system_time(site.clock.now())
+    visitor.open(f"/contact/{anna.custody}")
+    visitor.at_step("piece")
+    page.locator("summary").first.click()
+    visitor.send()
+    page.locator("[role=alert]:visible > *").filter(has_text=".").wait_for()
+    eye.see("contact: card")
+    assert anna.payload is not None
+    host = site.settings.public_url.removeprefix("http://")
+    seen = anna.http.get("/ledger/checkpoint").ok()["checkpoint"]
+    card = Card(anna.payload, made.manifest, made.signature, host, seen).data
+    file: Any = {"name": "card.json", "mimeType": "application/json", "buffer": card}
+    page.set_input_files("#card-file", file)
+    visitor.send()
+    visitor.at_step("menu")
+    eye.see("contact: asked to help")
+    page.locator('[data-go="call"]').click()
+    visitor.at_step("call")
+    eye.see("contact: waiting for the call")
+    for name in ("vouch", "move", "phrase"):
+        page.locator("[data-back]:visible").click()
+        visitor.at_step("menu")
+        page.locator(f'[data-go="{name}"]').click()
+        visitor.at_step(name)
+        eye.see(f"contact: {name}")
+    page.locator("[data-back]:visible").click()
+    visitor.at_step("menu")
+    page.locator('[data-act="lost"]').click()
+    page.locator("dialog[open]").wait_for()
+    eye.see("contact: is it lost?")
+    page.locator("dialog[open] button[value=yes]").click()
+    page.get_by_role("status").filter(has_text=".").first.wait_for()
+    eye.see("contact: lost")
+
+
 def enrol(visitor: Visitor) -> None:
     """From the question to the invitation; the service holds its piece as soon as it is asked."""
     site, page, eye, customer = visitor.site, visitor.page, visitor.eye, visitor.customer
@@ -497,10 +539,10 @@ def not_there(visitor: Visitor) -> None:
     visitor.eye.see("nothing here")
 
 
-STATIC = ("/", "/admin/invitation", f"/contact/{ID}")
+STATIC = ("/", "/admin/invitation")
 WALKS = {
     "static": Walk(
-        ("/", "/admin/invitation", "/contact/<id:custody>"),
+        ("/", "/admin/invitation"),
         tuple(path.partition("#")[0] for path in STATIC),
         plain(*STATIC),
     ),
@@ -542,6 +584,13 @@ WALKS = {
         ("invite: link not complete", "invite: who asks", "invite: digits", "invite: card",
          "invite: phrase", "invite: done", "invite: used already"),
         invite,
+    ),
+    "contact": Walk(
+        ("/contact/<id:custody>",),
+        ("contact: card", "contact: asked to help", "contact: waiting for the call",
+         "contact: vouch", "contact: move", "contact: phrase", "contact: is it lost?",
+         "contact: lost"),
+        contact,
     ),
     "enrol": Walk(
         ("/enrol", "/sign-in"),

@@ -87,7 +87,9 @@ export function typed(form, name) {
  */
 export function digits(form, name, length = 6) {
   const found = typed(form, name).replace(/[\s.\-–]/g, "");
-  if (!/^[0-9]*$/.test(found) || found.length !== length) throw new NotUsable("problem.not_a_code");
+  if (!/^[0-9]*$/.test(found) || found.length !== length) {
+    throw new NotUsable(length === 6 ? "problem.not_a_code" : "problem.not_so_many");
+  }
   return found;
 }
 

@@ -4,10 +4,10 @@ import { NotNow } from "../../client/errors.js";
 import * as recover from "../../client/recover.js";
 import { copyOf, fill, one, showIf } from "../../ui/dom.js";
 import { complain, onSend } from "../../ui/forms.js";
+import { readPiece } from "../../ui/piece.js";
 import { sentence } from "../../ui/problems.js";
 import { grouped } from "../../ui/widgets.js";
 import { say } from "../../ui/words.js";
-import { readKit } from "./kit.js";
 import { showSecret } from "./secret.js";
 import { client, form, memory, state, steps } from "./state.js";
 
@@ -137,7 +137,8 @@ function endCall() {
 
 /** @param {HTMLFormElement} from */
 async function addKit(from) {
-  const found = await readKit(from, state.deposit.deposit);
+  const { deposit } = state.deposit;
+  const found = await readPiece(client, from, { role: "customer", deposit });
   await collection().add(found);
   from.reset();
   await takeOurs();

@@ -113,8 +113,9 @@ async function giveAppCode(from) {
 
 /** @param {HTMLFormElement} from */
 async function giveKit(from) {
-  const { readKit } = await import("./kit.js");
-  const found = await readKit(from, state.deposit.deposit);
+  const { readPiece } = await import("../../ui/piece.js");
+  const { deposit } = state.deposit;
+  const found = await readPiece(client, from, { role: "customer", deposit });
   state.piece?.wipe();
   state.piece = found;
   from.reset();
