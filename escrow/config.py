@@ -20,6 +20,7 @@ from escrow.operators import Operator, parse_all
 from escrow.palette import COLOUR
 
 MIN_WAITING_SECONDS = 86400
+UNNAMED = "Key recovery"
 # Plainly nobody's: 555-01xx is kept free for stories, and example.org for examples (RFC 2606).
 DEMO_PHONE = "555-0100 (demo)"
 DEMO_SUPPORT = "help@example.org"
@@ -38,7 +39,7 @@ class Settings:
     database_url: str = ""
     listen_host: str = "127.0.0.1"
     listen_port: int = 8080
-    provider_name: str = "Key recovery"
+    provider_name: str = UNNAMED
     provider_phone: str = ""
     provider_support: str = ""
     provider_colour: str = "#1f5fa8"
@@ -73,6 +74,11 @@ class Settings:
     def origin(self) -> str:
         """The ledger's origin and the name of its key."""
         return f"{self.host}/ledger"
+
+    @property
+    def is_named(self) -> bool:
+        """Whether a name is set; else pages call the provider by what it does."""
+        return self.provider_name != UNNAMED
 
     @property
     def zone(self) -> tzinfo | None:

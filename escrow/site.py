@@ -37,6 +37,7 @@ def page(template: str, status: int = 200, **values: object) -> Response:
         t=t,
         _=t.gettext,
         settings=web().settings,
+        provider=provider(t),
         languages=LOCALES,
         triptych=triptych,
         **values,
@@ -53,6 +54,12 @@ def page(template: str, status: int = 200, **values: object) -> Response:
             samesite="Lax",  # the first page may be opened from a mail
         )
     return response
+
+
+def provider(t: Translator) -> str:
+    """Return the provider's name; one that has set none is called by what it does."""
+    settings = web().settings
+    return settings.provider_name if settings.is_named else t.gettext("Key recovery")
 
 
 blueprint.add_app_template_global(assets.url_of, "asset")

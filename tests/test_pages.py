@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from escrow import assets
 from escrow.app import EscrowApp, create_app
-from escrow.config import Settings
+from escrow.config import UNNAMED, Settings
 from escrow.db import Database
 from escrow.mail import letter
 from escrow.pages import HELP
@@ -215,3 +215,13 @@ def test_a_script_has_no_sentence_of_its_own(path: Path) -> None:
     assert [
         t for pair in texts for t in pair if re.search(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}", t)
     ] == []
+
+
+def test_a_provider_without_a_name_is_called_by_what_it_does_in_the_pages_language(
+    sqlite_database: Database, settings: Settings, clock: FakeClock
+) -> None:
+    client = make(sqlite_database, replace(settings, provider_name=UNNAMED), clock).test_client()
+    text = client.get("/", headers={"Accept-Language": "nl"}).text
+    assert "<span>Sleutelherstel</span>" in text
+    assert "<li>wij</li>" in text
+    assert "Key recovery" not in text
