@@ -159,7 +159,7 @@ def answer_call(loser: Loser, contact: Contact, made: Deposited, recovery: str) 
     said = {"commitment": call["commitment"], "nonce": b64url(nonce), "signature": b64url(signed)}
     http.post(f"{path}/nonce", said).ok()
     digits = page.locator("[data-digits]")
-    expect(digits).to_have_text(re.compile(r"^\d{4} \d{4} \d{4}$"))
+    expect(digits).to_have_text(re.compile(r"^\d{4} \d{4} \d{4}$"), timeout=15_000)
     revealed = http.get(path).ok()
     key, random = b64url_decode(revealed["public_key"]), b64url_decode(revealed["random"])
     named = calls.Call(made.deposit, recovery, found["session"], call["call"], contact.custody)

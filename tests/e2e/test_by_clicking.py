@@ -197,7 +197,7 @@ def test_she_gets_every_byte_back_by_clicking_and_so_does_nobody_else(
             contact.page.locator('[data-go="call"]').click()
             borrowed.page.locator("[data-helpers] button").click()
             heard = borrowed.page.locator("[data-digits]")
-            expect(heard).to_have_text(re.compile(r"^\d{4} \d{4} \d{4}$"))
+            expect(heard).to_have_text(re.compile(r"^\d{4} \d{4} \d{4}$"), timeout=30_000)
             contact.page.locator("#call-digits").fill(heard.inner_text())
             contact.send()
             contact.page.get_by_text("Your piece is on its way").wait_for()
