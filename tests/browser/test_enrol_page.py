@@ -73,6 +73,8 @@ class Keeper:
         self.name(*contacts)
         self.send()
         self.at("wait")
+        longer = re.compile("seven days more|zeven dagen langer")
+        expect(self.page.get_by_text(longer)).to_be_visible()
         self.send()
         self.at("make")
 

@@ -7,6 +7,7 @@ import { drawCode } from "../../ui/code.js";
 import { fill, one, showIf } from "../../ui/dom.js";
 import { complain, onSend, typed } from "../../ui/forms.js";
 import { sentence } from "../../ui/problems.js";
+import { saveFile } from "../../ui/saving.js";
 import { withFreshCode } from "../../ui/session.js";
 import { showKit } from "../../ui/sheets.js";
 import { grouped } from "../../ui/widgets.js";
@@ -87,14 +88,7 @@ function present() {
 }
 
 function saveKit() {
-  const data = present().kitFile;
-  const address = URL.createObjectURL(new Blob([new Uint8Array(data)], { type: "application/json" }));
-  wipe(data);
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = "kit.escrow.json";
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 0);
+  saveFile("kit.escrow.json", present().kitFile, "application/json");
 }
 
 /** @param {HTMLFormElement} from */

@@ -6,10 +6,10 @@ import { Client } from "../../client/http.js";
 import { Memory } from "../../client/ledger.js";
 import { ProtocolError } from "../../protocol/errors.js";
 import { InvitationLink } from "../../protocol/qr.js";
-import { wipe } from "../../platform/bytes.js";
 import { fill, one, showPart } from "../../ui/dom.js";
 import { NotUsable, onSend, typed } from "../../ui/forms.js";
 import { sentence } from "../../ui/problems.js";
+import { saveFile } from "../../ui/saving.js";
 import { showCard } from "../../ui/sheets.js";
 import { Steps } from "../../ui/steps.js";
 import { leaveNothingBehind } from "../../ui/widgets.js";
@@ -102,14 +102,7 @@ function printIt(large) {
 }
 
 async function save() {
-  const data = await present().cardFile();
-  const address = URL.createObjectURL(new Blob([new Uint8Array(data)], { type: "application/json" }));
-  wipe(data);
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = "card.escrow.json";
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 0);
+  saveFile("card.escrow.json", await present().cardFile(), "application/json");
   isTaken = true;
 }
 

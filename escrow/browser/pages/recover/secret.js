@@ -1,10 +1,10 @@
 // The key, back: hidden until she asks, copied, saved; then the recovery is ended.
 
 import * as recover from "../../client/recover.js";
-import { wipe } from "../../platform/bytes.js";
 import { fill, one, showIf } from "../../ui/dom.js";
 import { complain, onSend } from "../../ui/forms.js";
 import { sentence } from "../../ui/problems.js";
+import { saveFile } from "../../ui/saving.js";
 import { say } from "../../ui/words.js";
 import { client, form, state, steps } from "./state.js";
 
@@ -62,13 +62,7 @@ async function copy() {
 /** Hand the exact bytes to the browser as a file, without a line's end of ours. */
 function save() {
   const copyOfIt = new Uint8Array(state.recovered?.secret ?? []);
-  const address = URL.createObjectURL(new Blob([copyOfIt], { type: "application/octet-stream" }));
-  wipe(copyOfIt);
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = "key-back.txt";
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 0);
+  saveFile("key-back.txt", copyOfIt, "application/octet-stream");
 }
 
 /** She has it: the service is told, with the signature that only who has combined can make. */
