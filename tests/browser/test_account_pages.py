@@ -7,12 +7,21 @@ import re
 import pytest
 
 from tests.browser.conftest import Watched
+from tests.browser.keyboard import reach, type_in
 from tests.browser.seeing import Eye
 from tests.browser.walks import Visitor, enrol_asked, pause
 from tests.support.people import Customer, Deposited
 from tests.support.world import World
 
 COOKIE = "escrow"
+WITHOUT_JAVASCRIPT = (
+    ("/sign-in", "escrow status"),
+    ("/account", "escrow sessions"),
+    ("/enrol", "escrow enrol"),
+    ("/recover", "escrow recover"),
+    (f"/contact/{'0' * 32}", "escrow release"),
+    (f"/invite/{'0' * 32}", "escrow accept"),
+)
 
 
 @pytest.fixture
@@ -36,43 +45,28 @@ def said(visitor: Visitor, pattern: str) -> None:
     where.filter(has_text=re.compile(pattern)).first.wait_for()
 
 
-def reach(visitor: Visitor, selector: str) -> None:
-    """Go on with the tabulator until something has the focus, as who has no mouse does."""
-    for _ in range(60):
-        if visitor.page.evaluate("(s) => document.activeElement?.matches(s) ?? false", selector):
-            return
-        visitor.page.keyboard.press("Tab")
-    raise AssertionError(f"the keyboard does not reach {selector}")
-
-
-def type_in(visitor: Visitor, selector: str, text: str) -> None:
-    reach(visitor, selector)
-    visitor.page.keyboard.type(text)
-    visitor.page.keyboard.press("Enter")
-
-
 def test_signing_in_and_stopping_a_recovery_by_keyboard_alone(
     site: World, visitor: Visitor, customer: Customer, made: Deposited, watched: Watched
 ) -> None:
     recovery = site.open_recovery(customer, made)
     visitor.open("/")
-    reach(visitor, 'a[href="/sign-in"]')
+    reach(visitor.page, 'a[href="/sign-in"]')
     visitor.page.keyboard.press("Enter")
     visitor.at_step("address")
-    type_in(visitor, "#address", customer.address)
+    type_in(visitor.page, "#address", customer.address)
     visitor.at_step("code")
     focused = visitor.page.evaluate("document.activeElement.textContent")
     assert focused == visitor.heading()
-    type_in(visitor, "#code", site.mailbox.code(customer.address, "login_code"))
+    type_in(visitor.page, "#code", site.mailbox.code(customer.address, "login_code"))
     visitor.at_step("app")
-    type_in(visitor, "#app-code", customer.totp())
+    type_in(visitor.page, "#app-code", customer.totp())
     visitor.page.wait_for_url("**/deposits")
     visitor.ready()
-    reach(visitor, f'a[href="/deposits/{made.deposit}"]')
+    reach(visitor.page, f'a[href="/deposits/{made.deposit}"]')
     visitor.page.keyboard.press("Enter")
     visitor.page.wait_for_url(f"**/deposits/{made.deposit}")
     visitor.ready()
-    reach(visitor, '[data-act="veto"]')
+    reach(visitor.page, '[data-act="veto"]')
     visitor.page.keyboard.press("Enter")
     said(visitor, "^Stopped")
     site.run()
@@ -247,7 +241,7 @@ def test_an_address_is_added_and_the_last_one_stays(
 
 @pytest.mark.parametrize("context", [{"java_script_enabled": False}], indirect=True)
 def test_without_javascript_the_pages_say_what_to_do(visitor: Visitor) -> None:
-    for path, command in (("/sign-in", "escrow status"), ("/account", "escrow sessions")):
+    for path, command in WITHOUT_JAVASCRIPT:
         visitor.open(path)
         text = visitor.page.get_by_role("main").inner_text()
         assert "Switch it on" in text

@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 from escrow.protocol import call as calls
 from escrow.protocol.encoding import b64url, b64url_decode, grouped
 from escrow.protocol.release import number
+from tests.browser import keyboard
 from tests.browser.conftest import Watched
 from tests.recovery import proving
 from tests.support.people import Contact, Customer, Deposited, Http
@@ -200,6 +201,43 @@ def test_from_the_mail_code_to_the_key_with_the_kit(
     assert all(url.startswith((site.settings.public_url, "blob:")) for url in watched.requests)
     kept = loser.page.evaluate("[localStorage.length, sessionStorage.length, location.href]")
     assert kept[:2] == [0, 0] and kept[2].endswith("/recover?language=en")
+
+
+def test_a_key_that_was_shown_is_gone_when_the_browser_brings_the_page_back(
+    site: World, loser: Loser, enrolled: tuple[Deposited, list[Contact]], customer: Customer
+) -> None:
+    made, _ = enrolled
+    site.ready_recovery(customer, made)
+    loser.sign_in()
+    loser.begin()
+    loser.give_kit(made)
+    assert loser.secret().encode() == made.secret
+    page = loser.page
+    with page.expect_event("domcontentloaded", timeout=5_000):
+        page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    page.locator('[data-step="proof"]').wait_for()
+    assert made.secret.decode() not in page.content()
+
+
+def test_a_recovery_is_asked_for_by_keyboard_alone(
+    site: World, loser: Loser, enrolled: tuple[Deposited, list[Contact]], customer: Customer
+) -> None:
+    made, _ = enrolled
+    loser.open()
+    keyboard.type_in(loser.page, "#address", customer.address)
+    loser.at("code")
+    keyboard.type_in(loser.page, "#code", site.mailbox.code(customer.address, "login_code"))
+    loser.at("proof")
+    keyboard.press(loser.page, '[name="proof"][value="totp"]', "Space")
+    keyboard.press(loser.page, '[data-step="proof"] button[type=submit]')
+    loser.at("app")
+    keyboard.type_in(loser.page, "#app-code", customer.totp())
+    loser.at("reason")
+    keyboard.reach(loser.page, "#reason")
+    loser.page.keyboard.type("My laptop crashed.")
+    keyboard.press(loser.page, '[data-step="reason"] button[type=submit]')
+    loser.at("running")
+    assert states(site, customer, made) == ["opened"]
 
 
 def states(site: World, customer: Customer, made: Deposited) -> list[str]:
