@@ -68,7 +68,13 @@ PACKAGES = (
     # happen in other processes.
     Package(
         "recovery",
-        ("tests/recovery", "-k", "not postgresql", "--ignore=tests/recovery/test_races.py"),
+        (
+            "tests/recovery",
+            "tests/account/test_totp.py",
+            "tests/deposit/test_drilling.py",
+            "tests/custodian/test_release_checks.py",
+            *("-k", "not postgresql", "--ignore=tests/recovery/test_races.py"),
+        ),
     ),
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.recovery import proving
@@ -70,3 +72,23 @@ def test_asking_twice_in_the_same_words_opens_one_and_says_which_was_first(
     first, second = (proving.ask(customer, made, "contacts", draft) for _ in range(2))
     assert (first.status, second.status) == (201, 200)
     assert first.ok() == second.ok()
+
+
+def test_of_several_keys_each_tells_its_own_recovery_and_none_that_is_over(world: World) -> None:
+    customer = world.customer()
+    quiet, _ = world.enrol(customer)
+    asked, _ = world.enrol(customer)
+    recovery = world.open_recovery(customer, asked)
+
+    def under_way(made: Deposited) -> tuple[Any, Any]:
+        listed = customer.http.get(f"/deposits/{made.deposit}/recoveries").ok()
+        assert listed["drafts"] == []
+        shown = customer.http.get(f"/deposits/{made.deposit}").ok()["recovery"]
+        return listed["recovery"], shown
+
+    assert under_way(quiet) == (None, None)
+    listed, shown = under_way(asked)
+    assert listed == customer.http.get(f"/recoveries/{recovery}").ok()
+    assert shown == recovery
+    customer.http.post(f"/recoveries/{recovery}/veto", {}).ok()
+    assert under_way(asked) == (None, None)
