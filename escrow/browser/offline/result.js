@@ -2,10 +2,10 @@
 
 import { decodeUtf8, wipe } from "../platform/bytes.js";
 import { drawCode } from "../ui/code.js";
+import { saveFile } from "../ui/saving.js";
 import { all, fill, filled, on, one, sentence } from "./dom.js";
 
 const FILE = "key.txt";
-const KEEP_FILE_MILLISECONDS = 60_000;
 
 /** @typedef {import("../protocol/manifest.js").Manifest} Manifest */
 /** @typedef {{ secret: Uint8Array, manifest: Manifest | null }} Found */
@@ -47,12 +47,7 @@ async function copy(secret) {
 
 /** @param {Uint8Array} secret */
 function save(secret) {
-  const file = new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (secret)], { type: "application/octet-stream" });
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(file);
-  link.download = FILE;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), KEEP_FILE_MILLISECONDS);
+  saveFile(FILE, new Uint8Array(secret), "application/octet-stream");
   say("saved", { file: FILE });
 }
 

@@ -12,10 +12,9 @@ const READ_MILLISECONDS = 60_000;
  * @param {string} type the media type
  */
 export function saveFile(name, bytes, type) {
-  const copy = new Uint8Array(bytes);
+  const file = new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (bytes)], { type });
   wipe(bytes);
-  const address = URL.createObjectURL(new Blob([copy], { type }));
-  wipe(copy);
+  const address = URL.createObjectURL(file);
   const link = document.createElement("a");
   link.href = address;
   link.download = name;

@@ -61,8 +61,7 @@ async function copy() {
 
 /** Hand the exact bytes to the browser as a file, without a line's end of ours. */
 function save() {
-  const copyOfIt = new Uint8Array(state.recovered?.secret ?? []);
-  saveFile("key-back.txt", copyOfIt, "application/octet-stream");
+  saveFile("key-back.txt", new Uint8Array(state.recovered?.secret ?? []), "application/octet-stream");
 }
 
 /** She has it: the service is told, with the signature that only who has combined can make. */
