@@ -98,7 +98,6 @@ class CustodyRow(Base):
     last_share_at: Mapped[int | None] = seconds()
     last_check_at: Mapped[int | None] = seconds()
     verified_at: Mapped[int | None] = seconds(index=True)
-    vetoed: Mapped[bool] = mapped_column(default=False)
     due_at: Mapped[int | None] = seconds(index=True)
 
 

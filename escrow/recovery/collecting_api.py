@@ -36,7 +36,7 @@ def _begin(
         row = asking.customers(db, recovery)
         if row.proof not in proofs.BY_MAIL and db.get(RecoverySession, session) is None:
             auth.require(db, step_up=True)
-        made, _ = flow.begin(db, context, row, session, public_key, piece)
+        made = flow.begin(db, context, row, session, public_key, piece)
         return views.session_document(db, context, row, made, is_customer=True)
 
 

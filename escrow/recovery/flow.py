@@ -119,8 +119,8 @@ def begin(
     session: str,
     public_key: bytes,
     piece: proofs.Piece | None = None,
-) -> tuple[RecoverySession, bool]:
-    """Begin collecting with a fresh public key; earlier sessions are void. Returns (it, is new).
+) -> RecoverySession:
+    """Begin collecting with a fresh public key; earlier sessions are void.
 
     A repeat with the same session and key gets what is stored. Raises Conflict, MalformedRequest,
     TooEarly (with the time), RateLimited, WrongState.
@@ -129,7 +129,7 @@ def begin(
     if earlier is not None:
         if earlier.recovery != row.id or earlier.public_key != public_key:
             raise Conflict
-        return earlier, False
+        return earlier
     try:
         seal.check_public_key(public_key)
     except ProtocolError as error:
@@ -155,7 +155,7 @@ def begin(
     db.add(made)
     db.flush()
     say(db, web, row, "begun", {"session": session, "public_key": public_key})
-    return made, True
+    return made
 
 
 def veto(db: Session, web: Web, row: Recovery, custody: CustodyRow | None) -> Recovery:
@@ -178,8 +178,6 @@ def veto(db: Session, web: Web, row: Recovery, custody: CustodyRow | None) -> Re
     end(db, row, "veto", web.clock.now())
     by = "customer" if custody is None else "contact"
     say(db, web, row, "vetoed", {"by": by}, custody.id if custody else None)
-    if custody is not None:
-        custody.vetoed = True
     return row
 
 

@@ -325,7 +325,6 @@ def upgrade() -> None:
         sa.Column("last_share_at", sa.BigInteger(), nullable=True),
         sa.Column("last_check_at", sa.BigInteger(), nullable=True),
         sa.Column("verified_at", sa.BigInteger(), nullable=True),
-        sa.Column("vetoed", sa.Boolean(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["deposit"], ["deposit.id"], name="fk_custody_deposit"),
         sa.PrimaryKeyConstraint("id", name="pk_custody"),
