@@ -79,6 +79,11 @@ def check_site(settings: Settings) -> None:
         raise CrossSite
 
 
+def permissions(camera: str = "()") -> str:
+    """Write what a page may ask the browser for; `camera` is "(self)" where codes are scanned."""
+    return f"camera={camera}, geolocation=(), microphone=(), payment=(), usb=()"
+
+
 def _add_headers(response: Response, settings: Settings) -> None:
     is_page = response.mimetype == "text/html"
     defaults = {
@@ -88,7 +93,7 @@ def _add_headers(response: Response, settings: Settings) -> None:
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+        "Permissions-Policy": permissions(),
         "Cache-Control": "no-store",
     }
     if is_https(settings):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response
 
+from escrow import headers
 from escrow.i18n import N_
 from escrow.site import page
 
@@ -78,6 +79,12 @@ LOST = Action(
 )
 
 
+def _with_camera(response: Response) -> Response:
+    """Let a page on which codes are scanned ask for the camera."""
+    response.headers["Permissions-Policy"] = headers.permissions(camera="(self)")
+    return response
+
+
 def _act(action: Action, identifier: str) -> Response:
     path = f"/api/v1/{action.path.format(id=identifier)}"
     return page("act.html", action=action, path=path)
@@ -98,7 +105,7 @@ def invite(custody: str) -> Response:
 @blueprint.get("/contact/<id:custody>")
 def contact(custody: str) -> Response:
     """Help, and all else that a contact does, with the card in hand."""
-    return page("contact.html", custody=custody)
+    return _with_camera(page("contact.html", custody=custody))
 
 
 @blueprint.get("/veto/<id:recovery>")
@@ -158,7 +165,7 @@ def deposits() -> Response:
 @blueprint.get("/deposits/<id:deposit>")
 def deposit(deposit: str) -> Response:
     """Show one deposit; the page is the same for one that is not there."""
-    return page("deposit.html", deposit=deposit)
+    return _with_camera(page("deposit.html", deposit=deposit))
 
 
 @blueprint.get("/enrol")
@@ -170,7 +177,7 @@ def enrol() -> Response:
 @blueprint.get("/recover")
 def recover() -> Response:
     """Bring a key back: from the mail code to the key itself."""
-    return page("recover.html")
+    return _with_camera(page("recover.html"))
 
 
 @blueprint.get(f"/help/<any({', '.join(repr(name) for name in HELP)}):name>")

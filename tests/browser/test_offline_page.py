@@ -276,7 +276,7 @@ def test_words_are_typed_by_keyboard_alone_and_a_wrong_one_is_named(
     keyboard.press("Control+A")
     slip = f"{words[6][:-1]}{'q' if words[6][-1] != 'q' else 'x'}"
     keyboard.type(f"{slip} ")
-    proposals = page.page.locator("#wrong-7")
+    proposals = page.page.locator("#word-7-wrong")
     assert f"Word 7: is it {words[6]}" in proposals.inner_text()
     proposals.get_by_role("button", name=words[6]).press("Enter")
     assert fields.nth(6).input_value() == words[6]
@@ -322,7 +322,7 @@ def test_the_language_is_switched_and_nothing_typed_is_lost(
     assert page.page.get_by_label("Deelnummer").input_value() == "12ab"
     assert page.pieces() == 1
     page.button("Gebruik deze woorden").click()
-    assert "Woord 4 is nog leeg." in page.page.locator("#wrong-4").inner_text()
+    assert "Woord 4 is nog leeg." in page.page.locator("#word-4-wrong").inner_text()
 
 
 # Papers

@@ -318,12 +318,12 @@ def test_words_of_the_paper_do_too_and_a_wrong_one_is_named(
     page = loser.page
     page.locator('[data-step="pieces"] summary').click()
     wrong = [*words[:6], "academix", *words[7:]]
-    page.fill("#kit-words", " ".join(wrong))
+    page.fill("#kit-word-1", " ".join(wrong))
     page.fill("#kit-custody", grouped(kit.custody))
     page.fill("#kit-code", grouped(made.manifest.code()))
     loser.send()
     loser.alert(r"Word 7: is it .*academic")
-    page.fill("#kit-words", "\n".join(f"{i}. {w}" for i, w in enumerate(words, 1)))
+    page.fill("#kit-word-1", "\n".join(f"{i}. {w}" for i, w in enumerate(words, 1)))
     loser.send()
     assert loser.secret().encode() == made.secret
 

@@ -8,13 +8,13 @@
 
 import { utf8, wipe } from "../platform/bytes.js";
 import { BadShare, ProtocolError } from "../protocol/errors.js";
-import { codesInPicture, watchCamera } from "./codes.js";
+import { codesInPicture, watchCamera } from "../ui/scan.js";
 import { all, copyOf, fill, filled, on, one, sentence } from "./dom.js";
 import * as pieces from "./pieces.js";
 import { BadPiece } from "./pieces.js";
 import { PageError, explained, placeOf } from "./problems.js";
 import * as result from "./result.js";
-import * as words from "./words.js";
+import { makeFields } from "./words.js";
 
 const MAX_FILE_BYTES = 40_000_000; // a photo; the pieces themselves are far smaller
 const ROLES = ["customer", "contact", "provider"];
@@ -39,13 +39,15 @@ let envelope = null;
 let found = null;
 /** @type {AbortController | null} */
 let watching = null;
+/** @type {import("../ui/wordfields.js").WordFields | null} */
+let fields = null;
 
 // What is seen
 
 /** Write the whole page in a language; what was typed stays. @param {string} wanted */
 function write(wanted) {
-  const typed = language && all("[data-words] input").length ? words.values() : [];
-  const fields = new Map(inputs().map((field) => [field.name, field.value]));
+  const typed = fields?.values() ?? [];
+  const others = new Map(inputs().map((field) => [field.name, field.value]));
   const way = all("[data-way]").find((each) => !each.hidden)?.dataset.way;
   stopCamera();
   language = wanted;
@@ -54,9 +56,9 @@ function write(wanted) {
   document.title = template.dataset.title ?? "";
   one("#page").replaceChildren(copyOf(`template[data-language="${wanted}"]`));
   one("[data-licences]").textContent = copyOf("template[data-notices]").textContent;
-  words.makeFields();
-  words.restore(typed);
-  for (const field of inputs()) field.value = fields.get(field.name) ?? "";
+  fields = makeFields();
+  fields.restore(typed);
+  for (const field of inputs()) field.value = others.get(field.name) ?? "";
   bind();
   if (found) result.present(found, language);
   refresh();
@@ -325,6 +327,7 @@ function stopCamera() {
 /** @param {Event} event */
 function onWords(event) {
   event.preventDefault();
+  const words = wordFields();
   void attempt(async () => {
     const empty = words.firstEmpty();
     if (empty !== null) {
@@ -344,12 +347,17 @@ function onWords(event) {
   });
 }
 
+function wordFields() {
+  if (!fields) throw new TypeError("no fields");
+  return fields;
+}
+
 /** Mark the word that is wrong. @param {unknown} error */
 function pointAtWord(error) {
   const cause = error instanceof BadPiece ? error.cause : error;
   if (!(cause instanceof BadShare) || cause.word === null) return;
-  if (cause.code === "unknown_word") words.mark(cause.word, cause.proposals);
-  else words.markWrong(cause.word, placeOf(cause));
+  if (cause.code === "unknown_word") wordFields().mark(cause.word, cause.proposals);
+  else wordFields().markWrong(cause.word, placeOf(cause));
 }
 
 /** @param {string} name */
@@ -412,7 +420,7 @@ function clear() {
   found = null;
   step = "collect";
   for (const field of inputs()) field.value = "";
-  if (all("[data-words] input").length) words.restore([]);
+  fields?.restore([]);
 }
 
 function bind() {
@@ -430,7 +438,7 @@ function bind() {
   on('[data-act="words"]', "click", () => {
     hideProblem();
     open("words");
-    words.focusWord(1);
+    one("[data-words] input").focus();
   });
   on('[data-act="back"]', "click", () => {
     open("");

@@ -50,7 +50,8 @@ export function onSend(form, act, context = "") {
 export function complain(form, text) {
   const alert = one("[role=alert] > *", form);
   alert.textContent = text;
-  for (const field of all("input, textarea", form)) {
+  // Each of the fields for words says itself what is wrong with it.
+  for (const field of all("input, textarea", form).filter((each) => !each.closest("[data-words]"))) {
     if (text) field.setAttribute("aria-invalid", "true");
     else field.removeAttribute("aria-invalid");
   }
@@ -61,6 +62,7 @@ export function complain(form, text) {
  * @param {unknown} error
  */
 function focusOn(form, error) {
+  if (document.activeElement?.closest("[data-words]")) return;
   const fields = all("input, textarea", form).filter((field) => field.offsetParent !== null);
   const typed = error instanceof NotUsable || (error instanceof Problem && error.code !== "offline");
   if (typed && fields.length > 0) {

@@ -59,7 +59,7 @@ function lastWord(error) {
  * Say which word of a piece is wrong, and what it may be; nothing where no word is at fault.
  * @param {WrongPiece} error
  */
-function placeOf({ cause }) {
+export function placeOf({ cause }) {
   if (!(cause instanceof BadShare) || cause.word === null) return "";
   const { word: number, swappedWith: second, proposals } = cause;
   if (second) return say("word.swapped", { number, second });

@@ -7,7 +7,7 @@ import { Memory } from "../../client/ledger.js";
 import { dateTime } from "../../ui/dates.js";
 import { all, fill, one, showIf, showPart } from "../../ui/dom.js";
 import { NotUsable, address, complain, digits, onSend, typed } from "../../ui/forms.js";
-import { readPiece } from "../../ui/piece.js";
+import { PieceForm } from "../../ui/piece.js";
 import { sentence } from "../../ui/problems.js";
 import { Steps } from "../../ui/steps.js";
 import { isSure } from "../../ui/sure.js";
@@ -24,6 +24,7 @@ const client = new Client({ locale: language(), signal: leaving.signal });
 const custody = one("[data-custody]").dataset.custody ?? "";
 const steps = new Steps(one("[data-steps]"));
 const menu = form("menu");
+const card = new PieceForm(form("piece"));
 /** @type {Contact | null} */
 let contact = null;
 /** @type {Answer | null} */
@@ -45,7 +46,7 @@ function me() {
 
 /** @param {HTMLFormElement} from */
 async function showPiece(from) {
-  const piece = await readPiece(client, from, { role: "contact", custody });
+  const piece = await card.read(client, { role: "contact", custody });
   try {
     contact = await Contact.of(client, new Memory(), piece);
   } catch (error) {

@@ -4,7 +4,7 @@ import { NotNow } from "../../client/errors.js";
 import * as recover from "../../client/recover.js";
 import { copyOf, fill, one, showIf } from "../../ui/dom.js";
 import { complain, onSend } from "../../ui/forms.js";
-import { readPiece } from "../../ui/piece.js";
+import { PieceForm } from "../../ui/piece.js";
 import { sentence } from "../../ui/problems.js";
 import { grouped } from "../../ui/widgets.js";
 import { say } from "../../ui/words.js";
@@ -16,6 +16,7 @@ import { client, form, memory, state, steps } from "./state.js";
 
 const pieces = form("pieces");
 const calling = form("call");
+const kit = new PieceForm(pieces);
 /** The call that is shown: what an earlier one still brings is not. */
 let present = 0;
 
@@ -138,7 +139,7 @@ function endCall() {
 /** @param {HTMLFormElement} from */
 async function addKit(from) {
   const { deposit } = state.deposit;
-  const found = await readPiece(client, from, { role: "customer", deposit });
+  const found = await kit.read(client, { role: "customer", deposit });
   await collection().add(found);
   from.reset();
   await takeOurs();

@@ -11,7 +11,7 @@ import { NotUsable, address, complain, digits, onSend, typed } from "../../ui/fo
 import { sentence } from "../../ui/problems.js";
 import { leaveNothingBehind } from "../../ui/widgets.js";
 import { say } from "../../ui/words.js";
-import { client, form, state, steps } from "./state.js";
+import { client, form, kitForm, state, steps } from "./state.js";
 
 /** @typedef {import("./state.js").Document} Document */
 
@@ -95,6 +95,7 @@ async function chooseProof(from) {
   const answer = say(`proof.${state.proof}`);
   state.after = goOn;
   if (state.proof === "contacts") return goOn(answer);
+  if (state.proof === "kit") await kitForm();
   steps.go(state.proof === "kit" ? "kit" : "app", answer);
 }
 
@@ -113,9 +114,8 @@ async function giveAppCode(from) {
 
 /** @param {HTMLFormElement} from */
 async function giveKit(from) {
-  const { readPiece } = await import("../../ui/piece.js");
   const { deposit } = state.deposit;
-  const found = await readPiece(client, from, { role: "customer", deposit });
+  const found = await (await kitForm()).read(client, { role: "customer", deposit });
   state.piece?.wipe();
   state.piece = found;
   from.reset();

@@ -14,7 +14,7 @@ import { isSure } from "../../ui/sure.js";
 import { grouped } from "../../ui/widgets.js";
 import { say } from "../../ui/words.js";
 import { collect } from "./collecting.js";
-import { client, form, memory, state, steps } from "./state.js";
+import { client, form, kitForm, memory, state, steps } from "./state.js";
 
 /** @typedef {import("./state.js").Document} Document */
 
@@ -170,7 +170,10 @@ async function begin() {
   if (endsAnother && !(await isSure("anew"))) return;
   const needsKit = state.running.proof.endsWith("kit");
   state.after = collect;
-  if (needsKit && state.piece === null) return steps.go("kit");
+  if (needsKit && state.piece === null) {
+    await kitForm();
+    return steps.go("kit");
+  }
   try {
     await collect();
   } catch (error) {

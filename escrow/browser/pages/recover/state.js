@@ -50,6 +50,15 @@ export function form(name) {
   return /** @type {HTMLFormElement} */ (one(`[data-step="${name}"]`));
 }
 
+/** @type {Promise<import("../../ui/piece.js").PieceForm> | null} */
+let kit = null;
+
+/** Make the fields in which the kit proves who she is. Few need them: they are loaded late. */
+export function kitForm() {
+  kit ??= import("../../ui/piece.js").then(({ PieceForm }) => new PieceForm(form("kit")));
+  return kit;
+}
+
 addEventListener("pagehide", () => {
   leaving.abort();
   state.piece?.wipe();
