@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from escrow.deposit.models import CustodyRow
+from escrow.protocol import keys
 from escrow.protocol.encoding import grouped
 from escrow.protocol.kit import Card
 from escrow.protocol.release import number
@@ -209,6 +210,28 @@ def test_a_new_address_counts_once_its_code_came_back(site: World, helper: Helpe
     helper.send()
     helper.said("new address")
     site.run()
+
+
+def test_the_check_code_alone_shows_that_the_card_is_there(site: World, helper: Helper) -> None:
+    payload = helper.contact.payload
+    assert payload is not None
+    seed = keys.check_seed(payload.share().value, payload.deposit, payload.custody)
+    site.wait(86400)
+    helper.open()
+    helper.press("go", "check")
+    helper.at("check")
+    helper.page.fill("#card-check-check", "1" * 40)
+    helper.send()
+    helper.said("not the check code of this paper")
+    helper.page.fill("#card-check-check", grouped(keys.check_code(seed)))
+    helper.send()
+    helper.said("The person who asked you sees that your piece is there")
+    site.run()
+    with site.database.reading() as db:
+        row = db.get_one(CustodyRow, helper.contact.custody)
+        assert (row.last_check_at, row.state) == (site.clock.now(), "held")
+    helper.press("go", "piece")
+    helper.at("piece")
 
 
 def test_a_kit_or_a_card_of_another_key_is_not_taken(site: World, helper: Helper) -> None:

@@ -195,10 +195,10 @@ def test_the_camera_reads_the_kit_and_the_key_is_back(
 
 
 def test_a_camera_that_is_not_allowed_leaves_the_other_ways(helper: Helper) -> None:
-    helper.page.locator("[data-camera]").click()
+    helper.page.locator('[data-step="piece"] [data-camera]').click()
     helper.said("No camera was found|does not allow the camera")
-    assert helper.page.locator("[data-camera]").is_visible()
-    assert helper.page.locator("video").is_hidden()
+    assert helper.page.locator('[data-step="piece"] [data-camera]').is_visible()
+    assert helper.page.locator('[data-step="piece"] video').is_hidden()
 
 
 def test_other_pages_get_no_camera(site: World, watched: Watched) -> None:

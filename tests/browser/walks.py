@@ -236,13 +236,21 @@ def keys(visitor: Visitor) -> None:
         eye.see(f"key: {name}")
     visitor.open(f"/deposits/{safe.deposit}")
     visitor.ready()
-    page.locator("summary").nth(2).click()
+    page.locator("[data-history] > summary").click()
     page.locator("ol.history li").first.wait_for()
     eye.see("key: history")
+    page.locator("[data-kit] > summary").click()
+    page.locator("#kit-word-1").wait_for(state="attached")
+    page.locator("[data-whole] summary").click()
+    page.fill("#kit-word-2", "academix")
+    page.keyboard.press("Tab")
+    visitor.send("[data-check]")
+    page.locator("[data-check] [role=alert]:visible > *").filter(has_text=".").wait_for()
+    eye.see("key: kit")
     page.locator('[data-do="lost"]').first.click()
     eye.see("key: is the piece lost?")
     page.keyboard.press("Escape")
-    page.locator("summary").nth(3).click()
+    page.locator("details[data-if=endable] > summary").click()
     site.clock.move(400)
     visitor.send("[data-close]")
     page.locator("dialog[open]").wait_for()
@@ -250,6 +258,13 @@ def keys(visitor: Visitor) -> None:
     visitor.confirm_with_app()
     page.get_by_role("status").filter(has_text=".").first.wait_for()
     eye.see("key: end asked for")
+    unfinished = make_deposit(customer.http, [], 0, label="Tax papers")
+    customer.http.put(f"/deposits/{unfinished.deposit}", unfinished.body).ok()
+    site.run()
+    visitor.open(f"/deposits/{unfinished.deposit}")
+    visitor.ready()
+    page.locator("#kit-digits").wait_for()
+    eye.see("key: unfinished")
     visitor.open(f"/deposits/{ID}")
     page.locator("[data-again]").wait_for()
     eye.see("key: not mine")
@@ -340,6 +355,11 @@ def contact(visitor: Visitor) -> None:
     visitor.send()
     page.locator("[role=alert]:visible > *").filter(has_text=".").wait_for()
     eye.see("contact: card")
+    page.locator('[data-go="check"]').click()
+    visitor.at_step("check")
+    eye.see("contact: check code")
+    page.locator('[data-go="piece"]:visible').click()
+    visitor.at_step("piece")
     assert anna.payload is not None
     host = site.settings.public_url.removeprefix("http://")
     seen = anna.http.get("/ledger/checkpoint").ok()["checkpoint"]
@@ -569,8 +589,8 @@ WALKS = {
     "keys": Walk(
         ("/deposits", "/deposits/<id:deposit>"),
         ("keys: some", "key: safe", "key: asked", "key: paused", "key: alone", "key: recovery",
-         "key: ending", "key: history", "key: is the piece lost?", "key: fresh code",
-         "key: end asked for", "key: not mine"),
+         "key: ending", "key: history", "key: kit", "key: is the piece lost?", "key: fresh code",
+         "key: end asked for", "key: unfinished", "key: not mine"),
         keys,
     ),
     "account": Walk(
@@ -587,9 +607,9 @@ WALKS = {
     ),
     "contact": Walk(
         ("/contact/<id:custody>",),
-        ("contact: card", "contact: asked to help", "contact: waiting for the call",
-         "contact: vouch", "contact: move", "contact: phrase", "contact: is it lost?",
-         "contact: lost"),
+        ("contact: card", "contact: check code", "contact: asked to help",
+         "contact: waiting for the call", "contact: vouch", "contact: move", "contact: phrase",
+         "contact: is it lost?", "contact: lost"),
         contact,
     ),
     "enrol": Walk(

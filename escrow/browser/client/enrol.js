@@ -21,8 +21,8 @@ import { KitPaper, confirmationDigits } from "./paper.js";
 import { checkPlan } from "./planning.js";
 
 /** @typedef {import("../platform/ed25519.js").Ed25519PrivateKey} Ed25519PrivateKey */
-/** @typedef {import("../protocol/kit.js").Kit} Kit */
 /** @typedef {import("../protocol/manifest.js").Manifest} Manifest */
+/** @typedef {import("../protocol/share.js").Payload} Payload */
 /** @typedef {import("./answers.js").Document} Document */
 /** @typedef {import("./http.js").Client} Client */
 /** @typedef {import("./ledger.js").Ledger} Ledger */
@@ -228,10 +228,12 @@ async function isSaidHeld(client, ledger, { deposit }, custody) {
 }
 
 /**
- * Finish, by the kit file, an enrolment whose page was closed: the digits once more, then the proof.
+ * Finish, by the kit, an enrolment whose page was closed: the digits once more, then the proof.
  *
  * Throws WrongCode("wrong_kit_digits"), Refused and NotNow as above.
- * @param {Client} client @param {Memory} memory @param {Kit} kit @param {string} typed
+ * @param {Client} client @param {Memory} memory
+ * @param {{ manifest: Manifest, payload: Payload }} kit the file, or what was read from the paper
+ * @param {string} typed
  */
 export async function finishWithKit(client, memory, kit, typed) {
   checkKitDigits(kit.manifest, typed);

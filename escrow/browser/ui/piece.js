@@ -4,8 +4,10 @@ import { WrongPiece } from "../client/errors.js";
 import { ofFile, ofQr, ofWords } from "../client/piece.js";
 import { wipe } from "../platform/bytes.js";
 import { BadShare } from "../protocol/errors.js";
-import { all, one, showIf } from "./dom.js";
-import { NotUsable, complain, typed } from "./forms.js";
+import { SHARE_PREFIX } from "../protocol/qr.js";
+import { Camera } from "./camera.js";
+import { one } from "./dom.js";
+import { NotUsable, typed } from "./forms.js";
 import { placeOf } from "./problems.js";
 import { WordFields } from "./wordfields.js";
 import { say } from "./words.js";
@@ -14,32 +16,25 @@ import { say } from "./words.js";
 /** @typedef {{ role: "customer" | "contact", deposit?: string, custody?: string }} Wanted */
 
 const MOST_BYTES = 2 ** 20;
-const MOST_PICTURE_BYTES = 40 * 2 ** 20;
-const OF_PIECE = "escrow1s:";
 
 /** One place where a piece is given: the fields of `parts.piece_fields` in a form. */
 export class PieceForm {
   #form;
+  #camera;
   #words;
-  /** @type {AbortController | null} */
-  #watching = null;
-  /** What the camera has read, until it is used. */
-  #seen = "";
 
   /** @param {HTMLFormElement} form */
   constructor(form) {
     this.#form = form;
+    this.#camera = new Camera(form, SHARE_PREFIX);
     this.#words = new WordFields(one("[data-words]", form), {
       line: () => copy("word-line"),
       note: () => copy("wrong-word"),
       wrong: (number, proposals) =>
         proposals.length ? say("word.is_it", { number, words: proposals.join(", ") }) : say("word.not_in_list", { number }),
     });
-    this.#show(false);
-    one("[data-camera]", form).addEventListener("click", () => this.#watch());
-    one("[data-camera-stop]", form).addEventListener("click", () => this.stop());
-    form.addEventListener("reset", () => this.#forget());
-    addEventListener("pagehide", () => this.stop());
+    form.addEventListener("reset", () => this.#words.restore([]));
+    addEventListener("pagehide", () => this.#words.restore([]));
   }
 
   /**
@@ -64,11 +59,9 @@ export class PieceForm {
 
   /** @param {Client} client */
   async #found(client) {
-    const seen = this.#seen;
-    this.#seen = "";
-    if (seen) return ofQr(client, seen);
+    const code = await this.#camera.code();
+    if (code !== null) return ofQr(client, code);
     const file = /** @type {HTMLInputElement} */ (one('[name="file"]', this.#form)).files?.[0];
-    if (file?.type.startsWith("image/")) return ofQr(client, await codeIn(file));
     return file ? ofChosen(file) : this.#typed(client);
   }
 
@@ -96,52 +89,6 @@ export class PieceForm {
     if (cause.code === "unknown_word") this.#words.mark(cause.word, cause.proposals);
     else this.#words.markWrong(cause.word, placeOf(error));
   }
-
-  /** Let the camera look for the code of a piece; when it sees one, the form is sent. */
-  async #watch() {
-    this.stop();
-    complain(this.#form, "");
-    const watch = new AbortController();
-    this.#watching = watch;
-    this.#show(true);
-    one("[data-camera-stop]", this.#form).focus();
-    try {
-      const { watchCamera } = await import("./scan.js");
-      await watchCamera(one("video", this.#form), watch.signal, async (texts) => {
-        this.#seen = texts.find((text) => text.startsWith(OF_PIECE)) ?? "";
-        return Boolean(this.#seen);
-      });
-    } catch (error) {
-      if (!(error instanceof DOMException)) throw error;
-      complain(this.#form, say(error.name === "NotAllowedError" ? "camera.refused" : "camera.none"));
-    }
-    if (this.#watching === watch) this.stop();
-    if (this.#seen) this.#form.requestSubmit();
-  }
-
-  /** Switch the camera off. */
-  stop() {
-    this.#watching?.abort();
-    this.#watching = null;
-    this.#show(false);
-  }
-
-  /** @param {boolean} watching */
-  #show(watching) {
-    showIf(this.#form, { watching, camera: !watching && "mediaDevices" in navigator });
-  }
-
-  #forget() {
-    this.stop();
-    this.#seen = "";
-    this.#words.restore([]);
-  }
-}
-
-/** Make a PieceForm of every form on the page that takes a piece. */
-export function pieceForms() {
-  const forms = all("[data-words]").map((list) => /** @type {HTMLFormElement} */ (list.closest("form")));
-  return new Map(forms.map((form) => [form, new PieceForm(form)]));
 }
 
 /** @param {string} id */
@@ -159,20 +106,4 @@ async function ofChosen(file) {
   } finally {
     wipe(data);
   }
-}
-
-/** Return the code of a piece in a photo or scan of its paper. @param {File} file */
-async function codeIn(file) {
-  if (file.size > MOST_PICTURE_BYTES) throw new NotUsable("picture.no_code");
-  const { codesInPicture } = await import("./scan.js");
-  let texts;
-  try {
-    texts = await codesInPicture(file);
-  } catch {
-    throw new NotUsable("picture.unreadable");
-  }
-  // A paper has more than one code; without that of a piece, what is there is refused by its name.
-  const code = texts.find((text) => text.startsWith(OF_PIECE)) ?? texts[0];
-  if (!code) throw new NotUsable("picture.no_code");
-  return code;
 }

@@ -4,6 +4,7 @@
 import { Contact } from "../../client/contact.js";
 import { Client } from "../../client/http.js";
 import { Memory } from "../../client/ledger.js";
+import { CheckForm } from "../../ui/checkcode.js";
 import { dateTime } from "../../ui/dates.js";
 import { all, fill, one, showIf, showPart } from "../../ui/dom.js";
 import { NotUsable, address, complain, digits, onSend, typed } from "../../ui/forms.js";
@@ -25,6 +26,7 @@ const custody = one("[data-custody]").dataset.custody ?? "";
 const steps = new Steps(one("[data-steps]"));
 const menu = form("menu");
 const card = new PieceForm(form("piece"));
+const check = new CheckForm(form("check"));
 /** @type {Contact | null} */
 let contact = null;
 /** @type {Answer | null} */
@@ -42,6 +44,14 @@ function form(name) {
 function me() {
   if (contact === null) throw new TypeError("no piece");
   return contact;
+}
+
+/** Show by the check code alone that the card is there. @param {HTMLFormElement} from */
+async function showCheck(from) {
+  fill(from, { checked: "" });
+  await check.send(client, new Memory(), custody);
+  from.reset();
+  fill(from, { checked: say("done.check") });
 }
 
 /** @param {HTMLFormElement} from */
@@ -176,13 +186,14 @@ async function act(name) {
 }
 
 onSend(form("piece"), showPiece, "card");
+onSend(form("check"), showCheck, "check");
 onSend(form("call"), release, "call");
 onSend(form("vouch"), vouch, "vouch");
 onSend(form("phrase"), choosePhrase);
 onSend(form("move"), move, "move");
 onSend(form("moved"), confirmMove, "move");
 for (const name of Object.keys(ACTS)) one(`[data-act="${name}"]`).addEventListener("click", () => act(name));
-for (const name of ["vouch", "phrase", "move"]) {
+for (const name of ["vouch", "phrase", "move", "check", "piece"]) {
   one(`[data-go="${name}"]`).addEventListener("click", () => steps.go(name));
 }
 one('[data-go="call"]').addEventListener("click", help);

@@ -7,14 +7,14 @@ import { date, duration, now } from "../../ui/dates.js";
 import { all, copyOf, fill, one, showIf } from "../../ui/dom.js";
 import { documentIn } from "../../ui/encoding.js";
 import { complain, onSend, typed } from "../../ui/forms.js";
-import { events, lines } from "../../ui/history.js";
+import { lines } from "../../ui/history.js";
 import { load } from "../../ui/load.js";
 import { sentence } from "../../ui/problems.js";
 import { withFreshCode } from "../../ui/session.js";
 import { isSure } from "../../ui/sure.js";
 import { draw, isDue, provenAt } from "../../ui/ways.js";
 import { grouped, leaveNothingBehind } from "../../ui/widgets.js";
-import { say } from "../../ui/words.js";
+import { count, say } from "../../ui/words.js";
 
 /** @typedef {import("../../ui/ways.js").Piece} Piece */
 
@@ -129,11 +129,44 @@ async function showHistory() {
   fill(page, { history: say("history.loading") });
   try {
     const names = new Map(deposit.custodies.map((/** @type {Piece} */ piece) => [piece.custody, nameOf(piece)]));
-    const found = lines(await events(api, identifier), names);
-    one("ol.history").replaceChildren(...found);
-    fill(page, { history: found.length === 0 ? say("history.none") : "" });
+    const { provenHistory } = await import("./history.js");
+    const pinned = documentIn(deposit.manifest).ledger_vkey;
+    const found = await provenHistory(identifier, pinned, (done, all) =>
+      fill(page, { history: say("history.checking", { done, all }) }),
+    );
+    one("ol.history").replaceChildren(...lines(found, names));
+    fill(page, { history: found.length === 0 ? say("history.none") : count("history.proven", found.length) });
   } catch (error) {
+    one("ol.history").replaceChildren();
     fill(page, { history: sentence(error) });
+  }
+}
+
+/** @returns {Piece} */
+function kitPiece() {
+  return deposit.custodies.find((/** @type {Piece} */ piece) => piece.role === "customer");
+}
+
+/** Whether the kit was shown once: until then the enrolment is not finished. */
+function isFinished() {
+  return kitPiece().state !== "invited";
+}
+
+let isPrepared = false;
+
+/** Load what reads kits, once it is wanted. */
+async function prepareKit() {
+  if (isPrepared || !(/** @type {HTMLDetailsElement} */ (one("[data-kit]")).open)) return;
+  isPrepared = true;
+  try {
+    const { prepare } = await import("./kit.js");
+    prepare({ deposit: identifier, custody: kitPiece().custody, isFinished }, async (name) => {
+      await show(session);
+      tell(say(`done.${name}`));
+    });
+  } catch (error) {
+    isPrepared = false;
+    complain(page, sentence(error));
   }
 }
 
@@ -157,12 +190,16 @@ async function show(present) {
   showIf(page, {
     closing: deposit.state === "closing",
     recovery: recovery !== null,
+    kit: ["invited", "held", "lost"].includes(kitPiece().state) && deposit.state !== "closed",
+    finished: isFinished(),
+    unfinished: !isFinished(),
     endable: deposit.state === "active" || deposit.state === "complete" || deposit.state === "pending",
   });
   one("[data-calendar]").replaceChildren(...(recovery === null ? [] : calendar(recovery)));
   one("[data-drafts]").replaceChildren(...running.drafts.map(draftCard));
   one("[data-pieces]").replaceChildren(...deposit.custodies.map(pieceLine));
   showAddresses(account.addresses);
+  if (!isFinished()) one("[data-kit]").setAttribute("open", "");
   if (/** @type {HTMLDetailsElement} */ (one("[data-history]")).open) await showHistory();
 }
 
@@ -184,6 +221,7 @@ one('[data-act="reopen"]').addEventListener("click", () =>
   attempt("reopen", () => api.post(`deposits/${identifier}/reopen`)),
 );
 one("[data-history]").addEventListener("toggle", showHistory);
+one("[data-kit]").addEventListener("toggle", prepareKit);
 onSend(/** @type {HTMLFormElement} */ (one("[data-close]")), close, "close");
 leaveNothingBehind();
 load(api, show);
