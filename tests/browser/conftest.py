@@ -46,11 +46,19 @@ class _Quiet(WSGIRequestHandler):
 
 
 @pytest.fixture
-def site(sqlite_database: Database, tmp_path: Path, mail_server: Mailbox) -> Iterator[World]:
+def host() -> str:
+    """How the browser calls this machine."""
+    return "127.0.0.1"
+
+
+@pytest.fixture
+def site(
+    sqlite_database: Database, tmp_path: Path, mail_server: Mailbox, host: str
+) -> Iterator[World]:
     """A service that a browser can reach, with its people."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://{host}:{port}"
     made = World.make(sqlite_database, tmp_path, mail_server, public_url=url, demo=True)
     server = make_server(
         "127.0.0.1",

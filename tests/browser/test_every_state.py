@@ -15,6 +15,12 @@ from tests.support.world import World
 LOCALES = {"en": "en-GB", "nl": "nl-NL"}
 
 
+@pytest.fixture
+def host() -> str:
+    """With a name, so that passkeys are offered."""
+    return "localhost"
+
+
 @pytest.mark.parametrize("language", sorted(LOCALES))
 @pytest.mark.parametrize("name", sorted(WALKS))
 def test_every_state_is_accessible_in_both_languages(

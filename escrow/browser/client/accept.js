@@ -165,6 +165,16 @@ export class Acceptance {
     return data;
   }
 
+  /** Whether there is a card, or a passkey whose copies were opened. */
+  get isKept() {
+    return this.#isKept;
+  }
+
+  /** Whether a passkey was made, whose copies may still have to be kept. */
+  get hasPasskey() {
+    return this.#created !== null;
+  }
+
   /** The contact says that the card is printed or saved. */
   cardIsKept() {
     this.#isKept = Boolean(this.#piece);

@@ -2,12 +2,14 @@
 // vouch, move, choose a phrase, end it. The card is shown first; it stays in this page's memory.
 
 import { Contact } from "../../client/contact.js";
+import { checkByPasskey, openPiece } from "../../client/copies.js";
 import { Client } from "../../client/http.js";
 import { Memory } from "../../client/ledger.js";
 import { CheckForm } from "../../ui/checkcode.js";
 import { dateTime } from "../../ui/dates.js";
 import { all, fill, one, showIf, showPart } from "../../ui/dom.js";
 import { NotUsable, address, complain, digits, onSend, typed } from "../../ui/forms.js";
+import { mayTry, refusal, rpId } from "../../ui/passkeys.js";
 import { PieceForm } from "../../ui/piece.js";
 import { sentence } from "../../ui/problems.js";
 import { Steps } from "../../ui/steps.js";
@@ -56,16 +58,43 @@ async function showCheck(from) {
 
 /** @param {HTMLFormElement} from */
 async function showPiece(from) {
-  const piece = await card.read(client, { role: "contact", custody });
+  await take(await card.read(client, { role: "contact", custody }));
+  from.reset();
+}
+
+/** @param {import("../../client/piece.js").Piece} piece */
+async function take(piece) {
   try {
-    contact = await Contact.of(client, new Memory(), piece);
+    const found = await Contact.of(client, new Memory(), piece);
+    contact?.wipe();
+    contact = found;
   } catch (error) {
     piece.wipe();
     throw error;
   }
-  from.reset();
   await showMenu("");
   steps.close();
+}
+
+/** Offer the passkey, where this custody has one and the browser may have it. */
+async function offerPasskey() {
+  if (!mayTry()) return;
+  try {
+    const { wraps } = await client.get(`custodies/${custody}`);
+    showIf(document, { passkey: Array.isArray(wraps) && wraps.length > 0 });
+  } catch {
+    // The card always works; what is wrong is said when it is shown.
+  }
+}
+
+/** @param {string} step @param {(credentials: CredentialsContainer) => Promise<void>} use */
+async function withPasskey(step, use) {
+  complain(form(step), "");
+  try {
+    await use(navigator.credentials);
+  } catch (error) {
+    complain(form(step), refusal(error, "card"));
+  }
 }
 
 /**
@@ -197,6 +226,16 @@ for (const name of ["vouch", "phrase", "move", "check", "piece"]) {
   one(`[data-go="${name}"]`).addEventListener("click", () => steps.go(name));
 }
 one('[data-go="call"]').addEventListener("click", help);
+one("[data-act=passkey]").addEventListener("click", () =>
+  withPasskey("piece", async (credentials) => take(await openPiece(client, credentials, rpId, custody))),
+);
+one("[data-act=passkey-check]").addEventListener("click", () =>
+  withPasskey("check", async (credentials) => {
+    fill(form("check"), { checked: "" });
+    await checkByPasskey(client, new Memory(), credentials, rpId, custody);
+    fill(form("check"), { checked: say("done.check") });
+  }),
+);
 for (const button of all("[data-back]")) button.addEventListener("click", endCall);
 addEventListener("pagehide", () => {
   leaving.abort();
@@ -206,3 +245,4 @@ addEventListener("pagehide", () => {
 leaveNothingBehind();
 showPart("steps");
 steps.begin("piece");
+void offerPasskey();

@@ -6,8 +6,9 @@ import { Client } from "../../client/http.js";
 import { Memory } from "../../client/ledger.js";
 import { ProtocolError } from "../../protocol/errors.js";
 import { InvitationLink } from "../../protocol/qr.js";
-import { fill, one, showPart } from "../../ui/dom.js";
-import { NotUsable, onSend, typed } from "../../ui/forms.js";
+import { fill, one, showIf, showPart } from "../../ui/dom.js";
+import { NotUsable, complain, onSend, typed } from "../../ui/forms.js";
+import { mayTry, refusal, rpId } from "../../ui/passkeys.js";
 import { sentence } from "../../ui/problems.js";
 import { saveFile } from "../../ui/saving.js";
 import { showCard } from "../../ui/sheets.js";
@@ -84,6 +85,7 @@ function showWho() {
   const { name, label, contactsNeeded: needed, contactsCount: count } = present().who;
   fill(form("card"), { name, label, team: count > 1 ? say("team", { needed, count }) : "" });
   prepare(false);
+  showIf(form("card"), { passkey: mayTry() });
   steps.go("card", say("right"));
   steps.close();
 }
@@ -101,6 +103,30 @@ function printIt(large) {
   print();
 }
 
+/**
+ * Keep the piece behind a passkey too: one is made, then asked for once more, since only what it opens
+ * again is kept. Where the browser wants a press for each question, the next press goes on.
+ */
+async function keepInPasskey() {
+  const button = one("[data-act=passkey]");
+  if (button.hasAttribute("aria-disabled")) return;
+  button.setAttribute("aria-disabled", "true");
+  complain(form("card"), "");
+  try {
+    const { customer, who } = present();
+    const rpName = document.title.split(" – ").pop() ?? rpId;
+    const site = { rpId, rpName, userName: `${who.label} (${customer})` };
+    if (!present().hasPasskey) await present().makePasskey(navigator.credentials, site);
+    await present().keepCopies(navigator.credentials, rpId);
+    button.hidden = true;
+    fill(form("card"), { passkey: say("passkey.kept") });
+  } catch (error) {
+    complain(form("card"), refusal(error, "card"));
+  } finally {
+    button.removeAttribute("aria-disabled");
+  }
+}
+
 async function save() {
   saveFile("card.escrow.json", await present().cardFile(), "application/json");
   isTaken = true;
@@ -108,8 +134,8 @@ async function save() {
 
 /** @param {HTMLFormElement} from */
 async function keep(from) {
-  if (!isTaken || !typed(from, "kept")) throw new NotUsable("card.first");
-  present().cardIsKept();
+  if (isTaken && typed(from, "kept")) present().cardIsKept();
+  if (!present().isKept) throw new NotUsable("card.first");
   await present().attest();
   emptySheet();
   steps.go("phrase", say("kept"));
@@ -136,6 +162,7 @@ onSend(form("phrase"), choosePhrase, "phrase");
 one("[data-act=print]").addEventListener("click", () => printIt(false));
 one("[data-act=print-large]").addEventListener("click", () => printIt(true));
 one("[data-act=save]").addEventListener("click", save);
+one("[data-act=passkey]").addEventListener("click", keepInPasskey);
 addEventListener("beforeunload", (event) => {
   if (steps.current === "card") event.preventDefault();
 });
