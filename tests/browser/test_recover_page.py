@@ -6,10 +6,13 @@ import json
 import re
 import secrets
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zxingcpp
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from escrow.protocol import call as calls
@@ -103,9 +106,9 @@ class Loser:
 
     def secret(self) -> str:
         self.at("secret")
-        shown = self.page.locator("[data-secret]")
+        shown = self.page.locator("pre[data-secret]")
         expect(shown).to_be_hidden()
-        assert self.page.locator("[data-secret]").text_content() == ""
+        assert self.page.locator("pre[data-secret]").text_content() == ""
         self.press("show")
         return shown.inner_text()
 
@@ -359,6 +362,115 @@ def test_contacts_vouch_for_who_has_neither_app_nor_kit(
         loser.page.locator(f'[data-custody="{contact.custody}"] button').click()
         answer_call(loser, contact, made, recovery)
     assert loser.secret().encode() == made.secret
+
+
+@pytest.mark.parametrize("kind", ["totp+kit", "totp+contacts"])
+def test_after_a_contacts_veto_two_proofs_at_once_bring_the_key_back(
+    site: World, loser: Loser, customer: Customer, kind: str
+) -> None:
+    made, [hostile, *friends] = site.enrol(customer, 2, 3)
+    loser.open()
+    loser.prove_mail()
+    loser.page.locator('[data-step="proof"] summary').click()
+    loser.choose(kind)
+    give_proofs(loser, made, kind)
+    loser.at("reason")
+    loser.send()
+    loser.alert("one proof is enough")
+    proving.stopped_by_contact(site, customer, made, hostile)
+    site.wait(7200)  # five codes by mail an hour
+    loser.open()
+    loser.prove_mail()
+    loser.page.locator('[data-step="proof"] summary').click()
+    loser.choose(kind)
+    give_proofs(loser, made, kind)
+    loser.ask("It was me.")
+    if kind == "totp+contacts":
+        customer.sign_in()
+        listed = customer.http.get(f"/deposits/{made.deposit}/recoveries").ok()
+        [draft] = [line["recovery"] for line in listed["drafts"]]
+        for contact in friends:
+            proving.vouch(contact, draft).ok()
+        site.run()
+    recovery = recovery_of(customer, made)
+    assert customer.http.get(f"/recoveries/{recovery}").ok()["proof"] == kind
+    site.wait(max(2 * made.manifest.waiting_seconds, 14 * DAY))
+    loser.open()
+    loser.prove_mail()
+    loser.page.locator('[data-step="proof"] summary').click()
+    loser.choose(kind)
+    give_proofs(loser, made, kind)
+    loser.at("running")
+    loser.begin()
+    for contact in friends if kind == "totp+contacts" else []:
+        loser.at("pieces")
+        loser.page.locator(f'[data-custody="{contact.custody}"] button').click()
+        answer_call(loser, contact, made, recovery)
+    assert loser.secret().encode() == made.secret
+
+
+def give_proofs(loser: Loser, made: Deposited, kind: str) -> None:
+    """Give the app's code and, where it is asked for, the kit."""
+    loser.give_app_code()
+    if kind.endswith("kit"):
+        loser.at("kit")
+        loser.give_kit(made, "#proof-kit-file")
+
+
+def test_who_has_brought_the_key_back_without_the_phone_sets_a_new_app_at_once(
+    site: World, loser: Loser, enrolled: tuple[Deposited, list[Contact]], customer: Customer
+) -> None:
+    made, _ = enrolled
+    proving.open_with(site, customer, made, [], "kit")
+    site.wait(max(3 * made.manifest.waiting_seconds, 7 * DAY))
+    loser.open()
+    loser.prove_mail()
+    loser.choose("kit")
+    loser.at("kit")
+    loser.give_kit(made, "#proof-kit-file")
+    loser.at("running")
+    loser.begin()
+    loser.secret()
+    loser.send()
+    loser.at("done")
+    page = loser.page
+    page.locator("[data-begin-app] button").click()
+    page.locator("[data-totp] summary").click()
+    key = page.locator("#totp-key")
+    expect(key).not_to_be_empty()
+    before = customer.totp_secret
+    customer.totp_secret = key.inner_text().replace(" ", "")
+    assert customer.totp_secret != before
+    page.fill("#new-app-code", "000000")
+    page.locator("[data-confirm-app] button[type=submit]").click()
+    loser.alert("This code is not right")
+    page.fill("#new-app-code", customer.totp())
+    page.locator("[data-confirm-app] button[type=submit]").click()
+    page.get_by_text("From now on the new app counts").wait_for()
+    assert customer.totp_secret not in page.content()
+    page.goto(f"{site.settings.public_url}/deposits")
+    page.locator('[data-part="ready"]').wait_for()
+    customer.sign_in()
+
+
+def test_the_key_is_shown_as_a_code_that_another_device_reads(
+    site: World, loser: Loser, enrolled: tuple[Deposited, list[Contact]], customer: Customer
+) -> None:
+    made, _ = enrolled
+    site.ready_recovery(customer, made)
+    loser.sign_in()
+    loser.begin()
+    loser.give_kit(made)
+    loser.at("secret")
+    code = loser.page.locator("canvas[data-secret]")
+    expect(code).to_be_hidden()
+    loser.press("code")
+    expect(code).to_be_visible()
+    drawn = Image.open(BytesIO(code.screenshot()))
+    assert [found.text for found in zxingcpp.read_barcodes(drawn)] == [made.secret.decode()]
+    loser.press("code")
+    expect(code).to_be_hidden()
+    assert code.evaluate("canvas => canvas.width") == 0
 
 
 def test_the_key_of_an_account_that_is_being_closed_comes_back_too(

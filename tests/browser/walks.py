@@ -529,9 +529,15 @@ def recover(visitor: Visitor) -> None:
     page.locator('[data-act="show"]').click()
     page.locator('[data-step="secret"] summary').click()
     eye.see("recover: key shown")
+    page.locator('[data-act="code"]').click()
+    page.locator("canvas[data-secret]").wait_for()
+    eye.see("recover: key as a code")
     visitor.send()
     visitor.at_step("done")
     eye.see("recover: done")
+    page.locator("[data-begin-app] button").click()
+    page.locator("[data-confirm-app]").wait_for()
+    eye.see("recover: new app")
     site.run()
     come_back("contacts", firm)
     visitor.at_step("reason")
@@ -624,8 +630,8 @@ WALKS = {
         ("recover: address", "recover: code", "recover: which key", "recover: which proof",
          "recover: kit", "recover: app", "recover: what happened", "recover: being told",
          "recover: waiting", "recover: pieces", "recover: calling", "recover: key hidden",
-         "recover: key shown", "recover: done", "recover: contacts vouch",
-         "recover: which request", "recover: no key here"),
+         "recover: key shown", "recover: key as a code", "recover: done", "recover: new app",
+         "recover: contacts vouch", "recover: which request", "recover: no key here"),
         recover,
     ),
     "not-there": Walk((), ("nothing here",), not_there),

@@ -93,10 +93,18 @@ async function chooseProof(from) {
   state.proof = typed(from, "proof");
   if (!state.proof) throw new NotUsable("choose_proof");
   const answer = say(`proof.${state.proof}`);
+  const wanted = { app: state.proof.startsWith("totp"), kit: state.proof.endsWith("kit") };
+  state.after = wanted.app && wanted.kit ? askForKit : goOn;
+  if (wanted.app) return steps.go("app", answer);
+  if (wanted.kit) return askForKit(answer);
+  await goOn(answer);
+}
+
+/** @param {string} [answer] */
+async function askForKit(answer) {
+  await kitForm();
   state.after = goOn;
-  if (state.proof === "contacts") return goOn(answer);
-  if (state.proof === "kit") await kitForm();
-  steps.go(state.proof === "kit" ? "kit" : "app", answer);
+  steps.go("kit", answer);
 }
 
 /** @param {string} [answer] */

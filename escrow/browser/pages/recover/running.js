@@ -30,7 +30,7 @@ let isLooking = false;
 export async function takeUp(answer) {
   const found = await recover.underWay(client, state.deposit.deposit);
   if (found.recovery !== null) return show(found.recovery, answer);
-  if (state.proof === "contacts" && found.drafts.length > 0) return offerDrafts(found.drafts, answer);
+  if (state.proof.endsWith("contacts") && found.drafts.length > 0) return offerDrafts(found.drafts, answer);
   state.wanted = newIdentifier();
   steps.go("reason", answer);
 }
@@ -169,11 +169,15 @@ async function begin() {
   const { endsAnother } = recover.stepOf(state.running);
   if (endsAnother && !(await isSure("anew"))) return;
   const needsKit = state.running.proof.endsWith("kit");
+  if (!needsKit || state.piece !== null) return collectOrAsk();
+  await kitForm();
+  state.after = collectOrAsk;
+  steps.go("kit");
+}
+
+/** Collect; where a fresh code of the app is wanted too, after that. */
+async function collectOrAsk() {
   state.after = collect;
-  if (needsKit && state.piece === null) {
-    await kitForm();
-    return steps.go("kit");
-  }
   try {
     await collect();
   } catch (error) {

@@ -2,7 +2,7 @@
 
 import * as recover from "../../client/recover.js";
 import { fill, one, showIf } from "../../ui/dom.js";
-import { complain, onSend } from "../../ui/forms.js";
+import { NotUsable, complain, onSend } from "../../ui/forms.js";
 import { sentence } from "../../ui/problems.js";
 import { saveFile } from "../../ui/saving.js";
 import { say } from "../../ui/words.js";
@@ -10,7 +10,8 @@ import { client, form, state, steps } from "./state.js";
 
 const COPIED_MILLISECONDS = 4000;
 const step = form("secret");
-const shown = one("[data-secret]", step);
+const shown = one("pre[data-secret]", step);
+const code = /** @type {HTMLCanvasElement} */ (one("canvas[data-secret]", step));
 
 /** Show that it is back, not what it is. */
 export function showSecret() {
@@ -33,6 +34,8 @@ function asText() {
 function hide() {
   shown.textContent = "";
   shown.hidden = true;
+  code.hidden = true;
+  code.width = 0;
   one("[data-act=show]", step).textContent = say("show");
 }
 
@@ -41,6 +44,14 @@ function toggle() {
   shown.textContent = asText();
   shown.hidden = false;
   one("[data-act=show]", step).textContent = say("hide");
+}
+
+/** Show it as a code, for a device on which it shall not be typed. */
+async function showCode() {
+  if (!code.hidden) return hide();
+  const { drawCode } = await import("../../ui/code.js");
+  if (!drawCode(code, asText() ?? "")) throw new NotUsable("secret.too_long");
+  code.hidden = false;
 }
 
 async function copy() {
@@ -74,16 +85,18 @@ async function end() {
   state.recovered = null;
   steps.go("done");
   steps.close();
+  const { offerApp } = await import("./app.js");
+  offerApp();
 }
 
-const acts = { show: toggle, copy, save };
+const acts = { show: toggle, copy, save, code: showCode };
 for (const [name, act] of Object.entries(acts)) {
   one(`[data-act="${name}"]`, step).addEventListener("click", async () => {
     complain(step, "");
     try {
       await act();
     } catch (error) {
-      complain(step, sentence(error));
+      complain(step, error instanceof NotUsable ? say(error.word) : sentence(error));
     }
   });
 }

@@ -64,6 +64,9 @@ addEventListener("pagehide", () => {
   state.piece?.wipe();
   state.collection?.wipe();
   state.recovered?.wipe();
-  for (const shown of document.querySelectorAll("[data-secret], [data-digits]")) shown.textContent = "";
+  for (const shown of document.querySelectorAll("[data-secret], [data-digits]")) {
+    if (shown instanceof HTMLCanvasElement) shown.width = 0;
+    else shown.textContent = "";
+  }
   for (const typed of document.querySelectorAll("form")) typed.reset();
 });
