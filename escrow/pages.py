@@ -168,6 +168,12 @@ def deposit(deposit: str) -> Response:
     return _with_camera(page("deposit.html", deposit=deposit))
 
 
+@blueprint.get("/deposits/<id:deposit>/drill")
+def drill(deposit: str) -> Response:
+    """Practise with one deposit: a dummy is brought back, the real pieces are shown."""
+    return _with_camera(page("drill.html", deposit=deposit))
+
+
 @blueprint.get("/enrol")
 def enrol() -> Response:
     """Say how a key is kept."""

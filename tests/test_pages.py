@@ -22,7 +22,8 @@ from tests.support.clocks import FakeClock
 
 ID = "ab" * 16
 PAGES = (
-    *("/", "/sign-in", "/new-account", "/account", "/deposits", f"/deposits/{ID}", "/enrol"),
+    *("/", "/sign-in", "/new-account", "/account", "/deposits", f"/deposits/{ID}"),
+    *(f"/deposits/{ID}/drill", "/enrol"),
     *("/recover", "/admin/invitation", f"/contact/{ID}", f"/invite/{ID}", f"/veto/{ID}"),
     *(f"/help/{name}" for name in HELP),
 )
@@ -164,7 +165,7 @@ def test_the_providers_colour_is_sent_once_and_asked_for_again(client: FlaskClie
 
 def test_only_pages_on_which_codes_are_scanned_may_use_the_camera(client: FlaskClient) -> None:
     scanning = {path for path in PAGES if may_use_camera(client, path)}
-    assert scanning == {f"/contact/{ID}", f"/deposits/{ID}", "/recover"}
+    assert scanning == {f"/contact/{ID}", f"/deposits/{ID}", f"/deposits/{ID}/drill", "/recover"}
 
 
 def may_use_camera(client: FlaskClient, path: str) -> bool:

@@ -258,6 +258,18 @@ def keys(visitor: Visitor) -> None:
     visitor.confirm_with_app()
     page.get_by_role("status").filter(has_text=".").first.wait_for()
     eye.see("key: end asked for")
+    visitor.open(f"/deposits/{safe.deposit}/drill")
+    visitor.ready()
+    page.clock.set_system_time(site.clock.now())
+    visitor.at_step("kit")
+    eye.see("drill: kit")
+    page.locator("#kit-word-1").wait_for(state="attached")
+    file: Any = {"name": "kit.json", "mimeType": "application/json", "buffer": safe.kit.data}
+    page.set_input_files("#kit-file", file)
+    with site.working():
+        visitor.send()
+        page.locator('[data-step="report"]').wait_for(timeout=60_000)
+    eye.see("drill: report")
     unfinished = make_deposit(customer.http, [], 0, label="Tax papers")
     customer.http.put(f"/deposits/{unfinished.deposit}", unfinished.body).ok()
     site.run()
@@ -593,10 +605,10 @@ WALKS = {
         sign_in,
     ),
     "keys": Walk(
-        ("/deposits", "/deposits/<id:deposit>"),
+        ("/deposits", "/deposits/<id:deposit>", "/deposits/<id:deposit>/drill"),
         ("keys: some", "key: safe", "key: asked", "key: paused", "key: alone", "key: recovery",
          "key: ending", "key: history", "key: kit", "key: is the piece lost?", "key: fresh code",
-         "key: end asked for", "key: unfinished", "key: not mine"),
+         "key: end asked for", "drill: kit", "drill: report", "key: unfinished", "key: not mine"),
         keys,
     ),
     "account": Walk(

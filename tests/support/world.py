@@ -1,5 +1,8 @@
 """The whole service in one process: web tier, custodian, mail; every part real but the clock."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -75,6 +78,23 @@ class World:
             if not did:
                 return
         raise AssertionError("the custodian finds something to do for ever")
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Let the custodian work beside whoever waits for it, as it does in earnest."""
+        over = threading.Event()
+
+        def work() -> None:
+            while not over.wait(0.2):
+                self.run()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def restart_custodian(self) -> None:
         """As after a crash: everything that was in memory is gone."""

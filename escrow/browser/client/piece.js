@@ -20,7 +20,7 @@ import { Signer } from "./http.js";
 
 /** @typedef {import("./http.js").Client} Client */
 
-/** A checked piece. `checkpoint` is the note that came with it, or empty; `host` too. */
+/** A checked piece. `checkpoint`, `host` and `contacts` are those that came with a file, or empty. */
 export class Piece {
   #payload;
 
@@ -31,14 +31,16 @@ export class Piece {
    *   signature: Uint8Array,
    *   checkpoint?: string,
    *   host?: string,
+   *   contacts?: readonly import("../protocol/kit.js").Contact[],
    * }} fields
    */
-  constructor({ payload, manifest, signature, checkpoint = "", host = "" }) {
+  constructor({ payload, manifest, signature, checkpoint = "", host = "", contacts = [] }) {
     this.#payload = payload;
     this.manifest = manifest;
     this.signature = signature;
     this.checkpoint = checkpoint;
     this.host = host;
+    this.contacts = contacts;
     Object.freeze(this);
   }
 
@@ -83,8 +85,9 @@ export class Piece {
 export async function ofFile(data) {
   const found = await checked(() => parsePiece(data), WrongPiece);
   const { payload, manifest, manifestSignature: signature, host } = found;
-  const checkpoint = found instanceof Card ? found.checkpoint : "";
-  return new Piece({ payload, manifest, signature, checkpoint, host });
+  const isCard = found instanceof Card;
+  const [checkpoint, contacts] = isCard ? [found.checkpoint, []] : ["", found.contacts];
+  return new Piece({ payload, manifest, signature, checkpoint, host, contacts });
 }
 
 /**
