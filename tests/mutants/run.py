@@ -1,10 +1,11 @@
 """Change the code in small ways, one at a time, and run the tests on each: do they notice?
 
-    python tests/mutants/run.py [--survivors] [PACKAGE | PACKAGE.MODULE …]
+    python tests/mutants/run.py [--survivors] [--tests FILE …] [PACKAGE | PACKAGE.MODULE …]
 
 Prints what survived and the score of each module; tests/mutants.md says why the rest stays. The
 mutants are mutmut's, made in a copy of the tree under `mutants/`, where the verdicts are kept too.
-With `--survivors` only what was not caught last time is tried again.
+With `--survivors` only what was not caught last time is tried again, with `--tests` on these files
+alone: where many tests call a function, those that are about it may not be among the shortest.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -51,6 +52,13 @@ class Package:
 
     name: str
     tests: tuple[str, ...]
+
+    def with_tests(self, files: Sequence[str] | None) -> Package:
+        """Return it with these files alone, or as it is for none: what they catch, it catches."""
+        if not files:
+            return self
+        options = (each for each in self.tests if not each.startswith("tests/"))
+        return replace(self, tests=(*files, *options))
 
     @property
     def folder(self) -> Path:
@@ -232,12 +240,16 @@ def main() -> int:
         metavar="SECONDS",
         help="of the tests that call a mutant, run the shortest that fit in here (30)",
     )
+    parser.add_argument(
+        "--tests", nargs="+", metavar="FILE", help="of the tests of the package, only these files"
+    )
     given = parser.parse_args()
     named = {name.split(".")[0] for name in given.names}
     if unknown := named - {package.name for package in PACKAGES}:
         raise SystemExit(f"error: no such package: {', '.join(sorted(unknown))}")
     good = True
-    for package in (each for each in PACKAGES if not named or each.name in named):
+    packages = [each for each in PACKAGES if not named or each.name in named]
+    for package in [each.with_tests(given.tests) for each in packages]:
         made = make_mutants(package, given.names)
         every = [(module, name) for module in made for name in made[module].names]
         mutants = [f"escrow.{m}.{n}" for m, n in every if not made[m].changes_words_only(n)]

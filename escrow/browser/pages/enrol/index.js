@@ -72,8 +72,13 @@ async function giveWait(from) {
 
 /** @param {HTMLFormElement} from */
 async function make(from) {
-  const { cut } = await import("./making.js");
-  await cut(from);
+  fill(from, { busy: say("busy.cutting", { done: 0, all: 1 }) });
+  try {
+    const { cut } = await import("./making.js");
+    await cut(from);
+  } finally {
+    fill(from, { busy: "" });
+  }
   secretField.value = "";
   for (const field of all("input[type=file]")) /** @type {HTMLInputElement} */ (field).value = "";
 }

@@ -31,9 +31,15 @@ export async function collect() {
   showIf(pieces, { helpers: state.target.helpers.length > 0 });
   steps.go("pieces");
   steps.close();
-  if (piece !== null) await begun.add(piece);
-  await takeOurs();
-  await isHere();
+  try {
+    if (piece !== null) await begun.add(piece);
+    await takeOurs();
+    await isHere();
+  } catch (error) {
+    // Said where she is now, not on the step that she came from.
+    show("");
+    complain(pieces, sentence(error, "call"));
+  }
 }
 
 /** @returns {Collection} */
