@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response
 
-from escrow import headers
+from escrow import headers, other_programs
 from escrow.i18n import N_
 from escrow.site import page
 
@@ -177,7 +177,7 @@ def drill(deposit: str) -> Response:
 @blueprint.get("/enrol")
 def enrol() -> Response:
     """Say how a key is kept."""
-    return page("enrol.html")
+    return page("enrol.html", others=other_programs)
 
 
 @blueprint.get("/recover")

@@ -14,7 +14,8 @@ from playwright.sync_api import Page, Route, expect
 from sqlalchemy import select
 
 from escrow.deposit.models import Deposit
-from escrow.protocol import envelope, slip39
+from escrow.other_programs import OPEN_ENVELOPE, SCRIPT, WORDS_TO_HEX
+from escrow.protocol import envelope, keys, slip39
 from escrow.protocol.kit import Kit
 from escrow.protocol.qr import InvitationLink
 from tests.browser.conftest import Watched
@@ -183,11 +184,43 @@ def test_the_printed_kit_has_its_words_and_codes_on_a4_and_letter(
         text = "\n".join(page.get_textpage().get_text_range() for page in pages)
         assert set(kit.payload.words.split()) <= set(re.findall("[a-z]+", text))
         assert "We never call you" not in text  # the page around it is not printed
-        assert len(pages) <= 3
+        assert len(pages) <= 4
+        # What stands on the command line's paper stands here too: the picture's words, and the way
+        # with other people's programs.
+        said = re.sub(r"\s+", " ", text)
+        wanted = [*facts_on_paper(kit), *SCRIPT.split("\n"), *WORDS_TO_HEX, *OPEN_ENVELOPE]
+        lacking = [each for each in wanted if re.sub(r"\s+", "", each) not in said.replace(" ", "")]
+        assert lacking == []
         images: list[Image.Image] = [page.render(scale=150 / 72).to_pil() for page in pages]
         found = {code.text for image in images for code in zxingcpp.read_barcodes(image)}
         kinds = sorted(text.split(":")[0].split("/")[-1] for text in found)
         assert len(found) >= 3, (size, kinds)
+
+
+def facts_on_paper(kit: Kit) -> list[str]:
+    """Return what the command line's kit says of this deposit, item by item."""
+    manifest = kit.manifest
+    seed = keys.check_seed(kit.payload.share().value, manifest.deposit, kit.payload.custody)
+    return [
+        "Your kit",
+        manifest.label,
+        "You: this paper",
+        ", ".join(ANNA),
+        "Any two of these three open it.",
+        kit.payload.custody,
+        manifest.code(),
+        manifest.deposit,
+        keys.check_code(seed),
+        "Do this now",
+        "Never do this",
+        "Lost your key? How to get it back",
+        "Wait 3 days.",
+        "Who has the other pieces",
+        "Your key, encrypted",
+        "no longer exists",
+        "With other people’s programs",
+        manifest.code()[-4:],
+    ]
 
 
 def test_ones_own_address_is_no_contact_and_nobody_is_one_way_back(

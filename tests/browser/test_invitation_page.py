@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pypdfium2  # type: ignore[import-untyped]
 import pytest
+import zxingcpp
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from escrow.deposit.models import CustodyRow
+from escrow.protocol import keys, qr
 from escrow.protocol.encoding import grouped
 from escrow.protocol.kit import Card
 from escrow.protocol.qr import InvitationLink
@@ -206,3 +209,31 @@ def test_two_pages_of_one_invitation_are_one_contact(
             "visible=true"
         ).first.wait_for()
     assert invited.state() == "held"
+
+
+@pytest.mark.parametrize("act", ["print", "print-large"])
+def test_the_printed_card_has_its_words_and_codes_on_a4_and_letter(
+    invited: Invited, act: str, tmp_path: Path
+) -> None:
+    page = invited.page
+    page.add_init_script("window.print = () => {}")
+    invited.to_card()
+    card = invited.save(tmp_path)
+    page.locator(f'[data-act="{act}"]').click()
+    seed = keys.check_seed(card.payload.share().value, card.payload.deposit, card.payload.custody)
+    check = qr.Check(card.payload.deposit, card.payload.custody, seed)
+    for size in ("A4", "Letter"):
+        document = pypdfium2.PdfDocument(page.pdf(format=size, prefer_css_page_size=False))
+        pages = [document[i] for i in range(len(document))]
+        text = "\n".join(each.get_textpage().get_text_range() for each in pages)
+        assert set(card.payload.words.split()) <= set(re.findall("[a-z]+", text))
+        squeezed = re.sub(r"\s+", "", text)
+        for wanted in (
+            *("Yourcard", "Theownerofthekey", "Whenthephonerings"),
+            *(card.payload.custody, card.manifest.code(), keys.check_code(seed)),
+        ):
+            assert wanted in squeezed, wanted
+        images = [each.render(scale=150 / 72).to_pil() for each in pages]
+        found = {code.text for image in images for code in zxingcpp.read_barcodes(image)}
+        assert {qr.share_text(card.payload), check.text} <= found
+        assert len(pages) <= (5 if act == "print-large" else 3)

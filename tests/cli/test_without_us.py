@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from escrow.other_programs import OPEN_ENVELOPE, SCRIPT
 from escrow.protocol import keys
-from escrow_cli.paper.without_us import OPEN_ENVELOPE, SCRIPT
 from tests.cli.deposits import Made, make
 from tests.cli.test_paper import card_of, codes_of, kit_of, pages_of, text_of, words_in
 

@@ -21,6 +21,7 @@ export function showKit(paper) {
     host: `${paper.host} · ${say("sheet.made", { date: date(paper.createdAt) })} · ${paper.deposit}`,
     label: say("sheet.label", { label: paper.label }),
     truth: say(`sheet.truth.${some}`, { needed, count }),
+    contacts: contactsOf(paper),
     custody: paper.custody,
     code: paper.manifestCode,
     deposit: paper.deposit,
@@ -33,7 +34,8 @@ export function showKit(paper) {
     command: commandOf(needed),
     confirmation: paper.confirmation,
   });
-  one('[data-print-if="ledger"]', root).hidden = paper.checkpoint === null;
+  const fits = paper.envelopeText !== null;
+  onlyIf(root, { ledger: paper.checkpoint !== null, some: count > 0, nobody: count === 0, alone: count > 0, fits, "too-long": !fits });
   const people = paper.contacts.map(({ name, address }) => `${name}, ${address}`);
   lines(root, "words", paper.words);
   lines(root, "people", [say("sheet.provider"), ...(count === 0 ? [say("sheet.nobody")] : people)]);
@@ -53,6 +55,7 @@ export function showCard(paper, { large = false } = {}) {
   write(root, {
     host: `${paper.host} · ${say("sheet.made", { date: date(paper.createdAt) })} · ${paper.deposit}`,
     label: say("sheet.card.label", { name, customer, label: paper.label }),
+    me: say("sheet.card.me", { name }),
     truth: say(count === 1 ? "sheet.card.one" : "sheet.card.more", { needed, count }),
     custody: paper.custody,
     code: paper.manifestCode,
@@ -61,12 +64,26 @@ export function showCard(paper, { large = false } = {}) {
     check: check.digits,
     checkpoint: paper.checkpoint === null ? "" : `${paper.checkpoint.size} ${paper.checkpoint.root}`,
   });
-  one('[data-print-if="ledger"]', root).hidden = paper.checkpoint === null;
+  onlyIf(root, { ledger: paper.checkpoint !== null });
   lines(root, "words", paper.words);
   draw(root, { share: paper.shareText, check: check.text, checkpoint: paper.checkpoint?.text ?? null });
   root.classList.toggle("large", large);
   document.body.classList.add("prints");
   return () => empty(root);
+}
+
+/** Say who the contacts are, in one line. @param {KitPaper} paper */
+function contactsOf({ contacts }) {
+  const names = contacts.map(({ name }) => name).join(", ");
+  if (contacts.length < 2) return names || say("sheet.no_contacts");
+  return say("sheet.contacts", { names });
+}
+
+/** @param {HTMLElement} root @param {Record<string, boolean>} conditions */
+function onlyIf(root, conditions) {
+  for (const [name, holds] of Object.entries(conditions)) {
+    for (const part of all(`[data-print-if="${name}"]`, root)) part.hidden = !holds;
+  }
 }
 
 /** @param {number} needed */
