@@ -443,6 +443,13 @@ def run(arguments: Sequence[str]) -> NoReturn:
         if done.returncode != 0:
             raise SystemExit(done.returncode)
 
+    def become() -> NoReturn:
+        values["ESCROW_DATA_DIR"] = str(DATA)
+        os.chdir(str(ROOT))
+        os.execve(server[0], [*server, "run", "--demo", *arguments], values)  # noqa: S606
+
+    if {"-h", "--help"} & set(arguments):  # who only asks gets no demo
+        become()
     tables = sorted(path.name for path in (ROOT / "escrow/migrations/versions").glob("*.py"))
     known = DATA / "migrations"  # which ones the demo's database has had
     if not DATA.exists():
@@ -455,9 +462,7 @@ def run(arguments: Sequence[str]) -> NoReturn:
     elif not known.exists() or known.read_text() != json.dumps(tables):
         first("migrate", DATA)
         known.write_text(json.dumps(tables))
-    values["ESCROW_DATA_DIR"] = str(DATA)
-    os.chdir(str(ROOT))
-    os.execve(server[0], [*server, "run", "--demo", *arguments], values)  # noqa: S606
+    become()
 
 
 def lint() -> int:

@@ -5,6 +5,7 @@ is no setting that moves time, shortens a wait below a day or skips a check.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -79,6 +80,12 @@ class Settings:
     def is_named(self) -> bool:
         """Whether a name is set; else pages call the provider by what it does."""
         return self.provider_name != UNNAMED
+
+    @property
+    def phone_uri(self) -> str:
+        """The telephone number as a link, without what stands in it for the eye."""
+        digits = re.sub(r"\(.*?\)|[^0-9+]", "", self.provider_phone)
+        return f"tel:{digits}"
 
     @property
     def zone(self) -> tzinfo | None:

@@ -108,3 +108,15 @@ def test_a_logo_is_a_small_picture(tmp_path: Path) -> None:
     logo.write_bytes(b" " * 50_001)
     with pytest.raises(ConfigurationError):
         load(provider_logo=str(logo))
+
+
+@pytest.mark.parametrize(
+    ("shown", "called"),
+    [
+        ("+31 (0)20 123 45 67", "tel:+31201234567"),
+        ("0800-0402", "tel:08000402"),
+        ("555-0100 (demo)", "tel:5550100"),
+    ],
+)
+def test_a_number_is_called_without_what_stands_in_it_for_the_eye(shown: str, called: str) -> None:
+    assert load(provider_phone=shown).phone_uri == called

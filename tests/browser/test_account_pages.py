@@ -109,6 +109,24 @@ def test_a_code_may_have_spaces_and_dashes_and_a_wrong_one_says_how_many_tries_a
     visitor.at_step("app")
 
 
+def test_a_wrong_code_of_the_first_mail_is_said_and_the_right_one_goes_on(
+    site: World, visitor: Visitor
+) -> None:
+    address = "newcomer@customer.test"
+    visitor.open("/new-account")
+    visitor.at_step("address")
+    visitor.page.fill("#address", address)
+    visitor.send()
+    visitor.at_step("code")
+    right = site.mailbox.code(address, "account_code")
+    visitor.page.fill("#code", "111 111" if right != "111111" else "222 222")
+    visitor.send()
+    said(visitor, "more times?")
+    visitor.page.fill("#code", right)
+    visitor.send()
+    visitor.at_step("app")
+
+
 def test_back_is_the_step_before_and_the_answer_is_still_there(
     visitor: Visitor, customer: Customer
 ) -> None:

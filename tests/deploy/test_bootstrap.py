@@ -290,6 +290,16 @@ def test_demo_is_made_once_and_then_only_run(bootstrap: ModuleType, server: list
     assert server == ["init .data.new", "run .data", "run .data"]
 
 
+@pytest.mark.parametrize("asked", ["--help", "-h"])
+def test_who_asks_for_help_gets_no_demo(
+    bootstrap: ModuleType, server: list[str], asked: str
+) -> None:
+    with pytest.raises(SystemExit):
+        bootstrap.run([asked])
+    assert server == ["run .data"]
+    assert not bootstrap.DATA.exists()
+
+
 def test_demo_gets_new_tables(bootstrap: ModuleType, server: list[str]) -> None:
     _run(bootstrap)
     versions = bootstrap.ROOT / "escrow" / "migrations" / "versions"
