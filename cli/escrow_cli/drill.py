@@ -62,7 +62,7 @@ def drill(cli: Cli, kit: str | None, report: str | None, last: bool, address: st
     found = reporting.gather(cli, target, contacts, dummy)
     verdict = reporting.checked(found)
     reporting.say(cli, found, verdict)
-    _say_missing(cli, verdict)
+    _say_missing(cli, target, verdict)
     if report:
         reporting.write(cli, found, verdict, report)
     cli.terminal.document(reporting.document(cli.t, found, verdict) | {"report": report})
@@ -234,11 +234,20 @@ def _close(cli: Cli, dummy: Dummy) -> None:
         cli.terminal.warn(error.sentences(cli.t)[0])
 
 
-def _say_missing(cli: Cli, verdict: Any) -> None:
-    if any(one.role == "contact" and one.at is None for one in verdict.custodians):
+def _say_missing(cli: Cli, target: Target, verdict: Any) -> None:
+    lines = zip(target.manifest.custodies, verdict.custodians, strict=True)
+    if any(
+        one.role == "contact" and one.at is None and _is_held(target, line.custody)
+        for line, one in lines
+    ):
         cli.terminal.say(
             cli.t.gettext(
                 "Your contacts were asked by mail to prove their piece. Later, "
                 "`escrow drill --last --report FILE` writes the report with their proofs."
             )
         )
+
+
+def _is_held(target: Target, custody: str) -> bool:
+    """Whether somebody holds this piece: who has not accepted it yet is not asked."""
+    return target.custodies.get(custody, {}).get("state") == "held"

@@ -14,7 +14,7 @@ from tests.browser.seeing import Eye
 from tests.browser.test_account_pages import said
 from tests.browser.test_deposit_page import kit_file, now
 from tests.browser.walks import Visitor
-from tests.support.people import Customer, Deposited
+from tests.support.people import Customer, Deposited, attest, make_deposit
 from tests.support.world import World
 
 
@@ -50,6 +50,7 @@ def test_a_drill_brings_a_dummy_back_and_its_report_proves_the_real_pieces(
     shown = page.locator('[data-step="report"]').inner_text()
     assert "you and we could have brought this key back" in shown
     assert "not shown yet" in shown, "the contact has not answered yet"
+    assert "asked your contacts" in shown
     with page.expect_download() as download:
         page.locator('[data-act="save"]').click()
     path = tmp_path / "report.json"
@@ -73,6 +74,25 @@ def test_a_drill_brings_a_dummy_back_and_its_report_proves_the_real_pieces(
     assert any(
         "drill" in str(mail["Subject"]).lower() for mail in site.mailbox.to(customer.address)
     )
+
+
+def test_who_has_not_accepted_yet_is_not_said_to_be_asked(
+    site: World, visitor: Visitor, customer: Customer
+) -> None:
+    contact = site.new_contacts(1)[0]
+    made = make_deposit(customer.http, [contact], 1)
+    customer.http.put(f"/deposits/{made.deposit}", made.body).ok()
+    site.run()
+    attest(customer.http, made.manifest, made.payloads[0]).ok()
+    site.run()
+    open_page(visitor, made)
+    with site.working():
+        visitor.page.set_input_files("#kit-file", kit_file(made))
+        visitor.send()
+        visitor.page.locator('[data-step="report"]').wait_for(timeout=60_000)
+    shown = visitor.page.locator('[data-step="report"]').inner_text()
+    assert "not shown yet" in shown
+    assert "asked your contacts" not in shown
 
 
 def test_the_kit_of_another_key_starts_no_drill(

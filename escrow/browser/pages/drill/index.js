@@ -72,16 +72,22 @@ async function practise(from) {
 /** @param {Report} found */
 function showReport({ at, custodians }) {
   const held = custodians.filter((line) => line.at !== null);
-  const contacts = custodians.filter(({ role }) => role === "contact");
+  /** @param {Proven} line whether this is a contact who was asked, and has not answered yet */
+  const isAwaited = ({ custody, role, at: shown }) => role === "contact" && shown === null && isHeld(custody);
   const isProven = held.some(({ role }) => role === "customer") && held.some(({ role }) => role === "provider");
   const step = one('[data-step="report"]');
   fill(step, {
     sentence: isProven ? say("report.yes", { date: date(at) }) : say("report.no"),
-    contacts: contacts.some((line) => line.at === null) ? say("report.contacts") : "",
+    contacts: custodians.some(isAwaited) ? say("report.contacts") : "",
   });
   one("[data-custodians]", step).replaceChildren(...custodians.map(custodian));
   steps.go("report");
   steps.close();
+}
+
+/** @param {string} custody */
+function isHeld(custody) {
+  return deposit.custodies.some((/** @type {any} */ each) => each.custody === custody && each.state === "held");
 }
 
 /** @param {Proven} line */
