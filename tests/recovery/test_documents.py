@@ -372,7 +372,7 @@ def test_a_request_says_how_long_it_would_wait_and_who_has_vouched(
 def test_requests_are_listed_oldest_first_and_only_those_of_the_key(
     world: World, customer: Customer
 ) -> None:
-    made, _ = world.enrol(customer, 2, 3)
+    made, [contact, *_] = world.enrol(customer, 2, 3)
     theirs, _ = world.enrol(customer, 2, 3)
     customer.mail_login()
     proving.ask(customer, theirs, "contacts", "e" * 32).ok()
@@ -382,6 +382,9 @@ def test_requests_are_listed_oldest_first_and_only_those_of_the_key(
     proving.ask(customer, made, "contacts", "a" * 32).ok()
     listed = customer.http.get(f"/deposits/{made.deposit}/recoveries").ok()["drafts"]
     assert [line["recovery"][0] for line in listed] == ["b", "c", "a"]
+    proving.vouch(contact, "b" * 32).ok()
+    listed = customer.http.get(f"/deposits/{made.deposit}/recoveries").ok()["drafts"]
+    assert [line["proven"] for line in listed] == [[contact.custody], [], []]
 
 
 def test_who_asks_too_often_is_told_when_the_oldest_request_is_over(
