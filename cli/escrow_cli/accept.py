@@ -87,8 +87,10 @@ def _open(cli: Cli, link: InvitationLink, sealed: bytes) -> Invitation:
             if not wrong_digits:
                 kind = WrongPiece if isinstance(error, NotOpened) else Refused
                 raise of_protocol(error, kind) from None
+            is_counted = error.code == "wrong_key"
+            said = (N_("The invitation has 16 digits."), N_("These digits do not open it."))
             wrong = WrongCode(
-                N_("These digits do not open it."),
+                said[is_counted],
                 N_("Ask for the digits again, on the telephone."),
                 reason=error.code,
             )

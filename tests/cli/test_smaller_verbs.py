@@ -290,6 +290,13 @@ def test_an_invitation_with_wrong_digits_burns_nothing(enrol: Enrol) -> None:
         ESCROW_CONFIRM="y",
     )
     assert (wrong.status, wrong.json()["error"]) == (6, "wrong_key")
+    few = made.anna.run(
+        *("accept", "--save", made.anna.path("card")),
+        ESCROW_INVITATION_LINK=made.link,
+        ESCROW_INVITATION_DIGITS=made.digits[:9],
+        ESCROW_CONFIRM="y",
+    )
+    assert (few.status, "has 16 digits" in few.stderr) == (6, True), few.stderr
     no = made.anna.run(
         *("accept", "--save", made.anna.path("card"), "--json"),
         ESCROW_INVITATION_LINK=made.link,
