@@ -23,6 +23,7 @@ PARTS = {
     "splitting": "splitting:run",
     "sealing": "sealing:run",
     "starting": "starting:run",
+    "browser": "chromium:run",
     "ledger": "ledger:run",
     "sqlite": "service:run_sqlite",
     "postgresql": "service:run_postgresql",

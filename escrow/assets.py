@@ -6,6 +6,7 @@ one; it is served at /.well-known/escrow.json, and the SHA-256 of its bytes stan
 the newest `site published`, where `escrow verify --site` looks it up.
 """
 
+import gzip
 import html
 import json
 import re
@@ -61,6 +62,17 @@ def url_of(entry: str) -> str:
 def read(name: str) -> bytes | None:
     """Return a built file's bytes; None for a name that the build did not give."""
     return _static().joinpath(name).read_bytes() if name in _manifest()[1] else None
+
+
+@lru_cache(maxsize=256)
+def compressed(name: str) -> bytes | None:
+    """Return a built file's bytes as gzip; None for a name that the build did not give.
+
+    Only files that are the same for everyone are compressed: the length of an answer that mixes a
+    visitor's secrets with what somebody else can choose would tell of the secrets (BREACH).
+    """
+    data = read(name)
+    return None if data is None else gzip.compress(data, 9, mtime=0)
 
 
 @lru_cache(maxsize=1)

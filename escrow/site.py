@@ -68,10 +68,14 @@ blueprint.add_app_template_global(assets.url_of, "asset")
 @blueprint.get("/assets/<name>")
 def asset(name: str) -> Response:
     """Serve one of the files that the build has made."""
-    data = assets.read(name)
+    is_gzip = request.accept_encodings.quality("gzip") > 0
+    data = assets.compressed(name) if is_gzip else assets.read(name)
     if data is None or name == assets.OFFLINE:  # which is not for ever, and has its own address
         raise NotFound
     response = Response(data, content_type=assets.content_type(name))
+    response.headers["Vary"] = "Accept-Encoding"
+    if is_gzip:
+        response.headers["Content-Encoding"] = "gzip"
     response.headers["Cache-Control"] = FOR_EVER
     return response
 

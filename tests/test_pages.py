@@ -1,5 +1,6 @@
 """What pages say and carry, in both languages, without a browser."""
 
+import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -153,6 +154,23 @@ def test_a_file_that_is_named_after_its_content_is_kept(client: FlaskClient) -> 
     answer = client.get(assets.url_of("page.css"))
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+@pytest.mark.parametrize("entry", ["page.css", "enrol.js"])
+def test_files_travel_compressed_to_browsers_that_take_it_and_nothing_personal_does(
+    client: FlaskClient, entry: str
+) -> None:
+    url = assets.url_of(entry)
+    plain, other = client.get(url), client.get(url, headers={"Accept-Encoding": "gzip;q=0, br"})
+    assert "Content-Encoding" not in {*plain.headers.keys(), *other.headers.keys()}
+    packed = client.get(url, headers={"Accept-Encoding": "br, gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert {answer.headers["Vary"] for answer in (plain, packed)} == {"Accept-Encoding"}
+    assert gzip.decompress(packed.data) == plain.data == other.data
+    assert len(packed.data) < 0.6 * len(plain.data)
+    for path in ("/", "/deposits", "/.well-known/escrow.json"):
+        answer = client.get(path, headers={"Accept-Encoding": "gzip"})
+        assert "Content-Encoding" not in answer.headers
 
 
 def test_the_providers_colour_is_sent_once_and_asked_for_again(client: FlaskClient) -> None:
