@@ -45,8 +45,8 @@ PAGES = (
 def run(rounds: int = ROUNDS, visits: int = VISITS) -> Part:
     part = Part(
         "In the browser",
-        f"Debian's Chromium without a screen, medians of {rounds} rounds. An enrolment: split, every "
-        "way back tried, described, signed, sealed, until the first invitation is stretched "
+        f"Debian's Chromium without a screen, medians of {rounds} rounds. An enrolment: split, "
+        "every way back tried, described, signed, sealed, until the first invitation is stretched "
         "(scrypt, one a contact). A recovery: the provider's piece and the kit's file opened, "
         "combined, proven, the envelope opened. The floor of both is the PBKDF2 of SLIP-39 in "
         "WebCrypto, once a split or combine. Pages: in a profile that has never been there, "

@@ -211,7 +211,11 @@ def _in_database(part: Part, custodian: Custodian, entries: int) -> None:
         for _ in range(entries // 5):
             hashlib.sha256(pair).digest()
 
-    wall, used = _seconds(lambda: rebuild_nodes(database, outside))
+    def rebuild() -> None:
+        with database.transaction() as db:
+            rebuild_nodes(db, outside)
+
+    wall, used = _seconds(rebuild)
     _, hashing = _seconds(floor)
     part.add(
         Line(

@@ -466,7 +466,8 @@ def run(arguments: Sequence[str]) -> NoReturn:
 
 
 def lint() -> int:
-    targets = [name for name in ("escrow", "cli/escrow_cli") if any((ROOT / name).rglob("*.py"))]
+    tops = ("escrow", "cli/escrow_cli", "bench")
+    targets = [name for name in tops if any((ROOT / name).rglob("*.py"))]
     return max(
         inside("-m", "ruff", "check", "."),
         inside("-m", "ruff", "format", "--check", "."),
