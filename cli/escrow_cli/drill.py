@@ -55,6 +55,7 @@ def drill(cli: Cli, kit: str | None, report: str | None, last: bool, address: st
     if last:
         dummy = _last(cli, number)
     else:
+        _be_ready(cli)
         dummy = _run(cli, target)
         _prove(cli, target, own, dummy)
         _close(cli, dummy)
@@ -66,6 +67,15 @@ def drill(cli: Cli, kit: str | None, report: str | None, last: bool, address: st
     if report:
         reporting.write(cli, found, verdict, report)
     cli.terminal.document(reporting.document(cli.t, found, verdict) | {"report": report})
+
+
+def _be_ready(cli: Cli) -> None:
+    """Have the code of the app that collecting will need: before a dummy is made, not after."""
+    from escrow_cli import signin
+
+    session = signin.kept(cli)
+    if session is not None:
+        signin.step_up(cli, session)
 
 
 def _last(cli: Cli, number: str) -> Dummy:

@@ -47,6 +47,11 @@ VERBS = {
     "server": ("server", N_("Run the service itself")),
     "admin": ("admin", N_("Look after deposits and recoveries, as an operator")),
 }
+_SCRIPTS = N_(
+    "Answers come from the environment, never from the command line, where other users could see "
+    "them: ESCROW_MAIL_CODE, ESCROW_TOTP, ESCROW_CONFIRM=yes and so on. A question that stays open "
+    "without a terminal names its variable. --json gives one document."
+)
 _HELP = N_("Keep a key safe in three pieces of which any two bring it back.")
 
 
@@ -74,6 +79,8 @@ class Verbs(click.Group):
         t = _terminal().t
         with formatter.section(t.gettext("Commands")):
             formatter.write_dl([(name, t.gettext(line)) for name, (_, line) in VERBS.items()])
+        with formatter.section(t.gettext("In scripts")):
+            formatter.write_text(t.gettext(_SCRIPTS))
         with formatter.section(t.gettext("Exit status")):
             formatter.write_dl([(str(int(code)), t.gettext(m)) for code, m in MEANINGS.items()])
 

@@ -29,6 +29,7 @@ LEAVE_SECONDS = 200 * 86400  # longer than from one half-yearly letter to the ne
 _WITH_WAY_OUT = {"contact_thanks", "check_reminder"}
 _UNDOABLE = {"deposit_closing", "deposit_closing_contact"}
 _STOPPABLE = {
+    "drill_opened_customer",
     "recovery_opened_customer",
     "recovery_opened_contact",
     "recovery_ready",

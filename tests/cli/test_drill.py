@@ -11,7 +11,9 @@ from typing import Any
 import pypdfium2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import func, select
 
+from escrow.deposit.models import Deposit
 from escrow.protocol import note
 from escrow.protocol.encoding import b64url, b64url_decode, dump_json
 from escrow.protocol.ledger import Event, Proof
@@ -220,3 +222,21 @@ def test_a_contacts_card_starts_no_drill_and_a_first_drill_must_be_there(enrol: 
     ending = made.mira.run("drill", "--kit", made.kit, "--report", "x.txt", "--json")
     assert ending.status == 2
     assert made.mira.line.changes_sent() == []
+
+
+def test_without_a_code_of_the_app_no_dummy_is_made(
+    drilled: Enrolled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drilled.mira, "customer", None)  # her phone is not at hand
+    drilled.service.clock.move(400)  # the code of the last sign-in is no longer fresh
+    before = dummies(drilled)
+    answered = drilled.mira.run("drill", "--kit", drilled.kit, "--json")
+    assert (answered.status, "ESCROW_TOTP" in answered.stderr) == (2, True), answered.stderr
+    assert drilled.mira.line.changes_sent() == []
+    assert dummies(drilled) == before
+
+
+def dummies(made: Enrolled) -> int:
+    with made.service.database.reading() as db:
+        query = select(func.count()).select_from(Deposit).where(Deposit.kind == "drill")
+        return db.scalar(query) or 0

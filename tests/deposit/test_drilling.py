@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from escrow.deposit import replacing
 from escrow.deposit.models import Deposit
@@ -71,6 +72,23 @@ def test_after_a_drill_the_provider_proves_anew_and_contacts_are_asked_once(
         world.wait(61)
     assert (proofs(world, made), asked(world, contact)) == (before + 1, 1)
     assert contact.address not in str([m["To"] for m in world.mailbox.to(customer.address)])
+
+
+def test_a_drills_first_mail_says_that_it_is_one_and_a_recoverys_never_does(
+    world: World, customer: Customer, enrolled: tuple[Deposited, Contact]
+) -> None:
+    """Nor when somebody writes in the database that a real key is a dummy."""
+    made, _ = enrolled
+    with world.database.transaction() as db:
+        db.execute(update(Deposit).where(Deposit.id == made.deposit).values(kind="drill"))
+    world.open_recovery(customer, made)
+    [real] = [m for m in world.mailbox.to(customer.address) if "bringing back" in m["Subject"]]
+    assert "drill" not in real.as_string().lower()
+    begun(world, customer)
+    told = [m for m in world.mailbox.to(customer.address) if m["Subject"].startswith("A drill")]
+    assert len(told) == 1
+    assert "/veto/" in told[0].as_string()
+    assert len([m for m in world.mailbox.to(customer.address) if "bringing" in m["Subject"]]) == 1
 
 
 def test_a_dummy_brought_back_a_second_time_is_proven_a_second_time(
