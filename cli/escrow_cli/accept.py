@@ -9,7 +9,7 @@ import click
 
 from escrow.i18n import N_
 from escrow_cli.context import Cli, verb
-from escrow_cli.errors import NotYet, Refused, Usage, WrongCode, WrongPiece, of_protocol
+from escrow_cli.errors import NotSignedIn, NotYet, Refused, Usage, WrongCode, WrongPiece, of_protocol
 
 if TYPE_CHECKING:
     from escrow.protocol.invitation import Invitation
@@ -59,13 +59,20 @@ def _link(cli: Cli) -> InvitationLink:
 def _fetch(cli: Cli, link: InvitationLink) -> tuple[bytes, str]:
     """Fetch what is sealed, and the customer's address as the service says it."""
     from escrow.protocol.encoding import b64url, b64url_decode
+    from escrow.protocol.errors import ProtocolError
     from escrow.protocol.invitation import Password
 
-    token = Password(link.fragment, "").fetch_token(link.custody)
-    with cli.terminal.progress(cli.t.gettext("Fetching your piece …")):
-        answer = cli.client.post(
-            f"custodies/{link.custody}/invitation", {"token": b64url(token)}, repeat=True
-        )
+    path = f"custodies/{link.custody}/invitation"
+    try:
+        token = Password(link.fragment, "").fetch_token(link.custody)
+        with cli.terminal.progress(cli.t.gettext("Fetching your piece …")):
+            answer = cli.client.post(path, {"token": b64url(token)}, repeat=True)
+    except (ProtocolError, NotSignedIn):
+        raise Usage(
+            N_("The link is not right: a letter of it is missing or wrong."),
+            N_("Copy all of it from the message, or ask for it once more. Nothing is used up."),
+            reason="wrong_link",
+        ) from None
     return b64url_decode(answer["invitation"]), str(answer["customer"])
 
 

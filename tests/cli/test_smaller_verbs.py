@@ -310,6 +310,22 @@ def test_an_invitation_with_wrong_digits_burns_nothing(enrol: Enrol) -> None:
     assert made.mira.state()["deposits"][made.deposit]["invitations"] == []
 
 
+@pytest.mark.parametrize("place", [-1, -9])
+def test_a_damaged_link_is_called_that_and_uses_nothing_up(enrol: Enrol, place: int) -> None:
+    """A letter in the middle gives another token, at the end no base64url at all."""
+    made = enrol()
+    letters = list(made.link)
+    letters[place] = "B" if letters[place] != "B" else "C"
+    answered = made.anna.run(
+        *("accept", "--save", made.anna.path("anna.json"), "--json"),
+        ESCROW_INVITATION_LINK="".join(letters),
+        ESCROW_INVITATION_DIGITS=made.digits,
+    )
+    assert (answered.status, answered.json()["error"]) == (2, "wrong_link"), answered.stderr
+    assert "a letter of it is missing or wrong" in answered.stderr
+    made.accept()
+
+
 def test_sessions(enrol: Enrol) -> None:
     made = enrol("--no-contact")
     listed = made.mira.run("sessions", "--json").json()["sessions"]
