@@ -21,6 +21,8 @@ from escrow.operators import Operator, parse_all
 from escrow.palette import COLOUR
 
 MIN_WAITING_SECONDS = 86400
+# Contacts and customers are asked a month before their proof is too old, and once more.
+MIN_PROOF_DAYS, MAX_PROOF_DAYS = 60, 800
 UNNAMED = "Key recovery"
 # Plainly nobody's: 555-01xx is kept free for stories, and example.org for examples (RFC 2606).
 DEMO_PHONE = "555-0100 (demo)"
@@ -52,6 +54,7 @@ class Settings:
     smtp_password: str = field(default="", repr=False)
     mail_from: str = ""
     minimum_waiting_seconds: int = MIN_WAITING_SECONDS
+    proof_days: int = 180
     requests_an_hour: int = 600
     log_requests: bool = True
     proxies: int = 0
@@ -88,6 +91,11 @@ class Settings:
         return f"tel:{digits}"
 
     @property
+    def proof_seconds(self) -> int:
+        """How long a holder's proof counts, in seconds."""
+        return self.proof_days * 86400
+
+    @property
     def zone(self) -> tzinfo | None:
         """The time zone of dates in mails; None is the machine's own."""
         return ZoneInfo(self.timezone) if self.timezone else None
@@ -116,6 +124,8 @@ class Settings:
             raise ConfigurationError(N_("public_url must be https:// (http:// is for --demo only)"))
         if self.minimum_waiting_seconds < MIN_WAITING_SECONDS:
             raise ConfigurationError(N_("minimum_waiting_seconds cannot be under 86400 (one day)"))
+        if not MIN_PROOF_DAYS <= self.proof_days <= MAX_PROOF_DAYS:
+            raise ConfigurationError(N_("proof_days must be from 60 to 800"))
         try:
             _ = self.zone
         except (ZoneInfoNotFoundError, ValueError):

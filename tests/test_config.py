@@ -40,6 +40,8 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
         {"data_dir": ""},
         {"minimum_waiting_seconds": 86399},
         {"minimum_waiting_seconds": "soon"},
+        {"proof_days": 59},
+        {"proof_days": 801},
         {"smtp_security": "maybe"},
         {"smtp_host": ""},
         {"mail_from": ""},

@@ -9,7 +9,15 @@ import click
 
 from escrow.i18n import N_
 from escrow_cli.context import Cli, verb
-from escrow_cli.errors import NotSignedIn, NotYet, Refused, Usage, WrongCode, WrongPiece, of_protocol
+from escrow_cli.errors import (
+    NotSignedIn,
+    NotYet,
+    Refused,
+    Usage,
+    WrongCode,
+    WrongPiece,
+    of_protocol,
+)
 
 if TYPE_CHECKING:
     from escrow.protocol.invitation import Invitation

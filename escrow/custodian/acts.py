@@ -23,6 +23,7 @@ Act = Callable[["Custodian"], int]
 def all_acts() -> list[Act]:
     """Return the acts. They are imported late, because they name `Custodian`."""
     from escrow.custodian import (
+        aging,
         approvals,
         closing,
         drilling,
@@ -36,14 +37,23 @@ def all_acts() -> list[Act]:
 
     acts = (reactions.act, notices.count, timed.make_ready, timed.expire, timed.drop_drafts)
     more = (timed.wipe_sessions, timed.pause, closing.destroy, timed.close_accounts, timed.verify)
-    last = (replacing.act, drilling.act, reminders.act)
+    last = (replacing.act, drilling.act, reminders.act, aging.act)
     return [*acts, *more, *last, approvals.Audit(), Housekeeping()]
 
 
 @cache
 def _looked_for() -> dict[Act, Select[Any]]:
     """Return what acts look for; one that is not here is called in every pass."""
-    from escrow.custodian import closing, drilling, notices, reactions, reminders, replacing, timed
+    from escrow.custodian import (
+        aging,
+        closing,
+        drilling,
+        notices,
+        reactions,
+        reminders,
+        replacing,
+        timed,
+    )
     from escrow.recovery import drafts
 
     return {
@@ -60,6 +70,7 @@ def _looked_for() -> dict[Act, Select[Any]]:
         replacing.act: replacing.DUE,
         drilling.act: drilling.DUE,
         reminders.act: reminders.DUE,
+        aging.act: aging.DUE,
     }
 
 

@@ -101,6 +101,7 @@ def _common(
         "phone": settings.provider_phone,
         "support": settings.provider_support,
         "url": settings.public_url,
+        "deposit_link": f"{settings.public_url}/deposits/{deposit.id}",
         "made": translator(locale, settings.zone).date(deposit.created_at),
         "custody_link": (
             f"{settings.public_url}/contact/{recipient.custody.id}" if recipient.custody else ""

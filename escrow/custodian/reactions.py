@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import false, select, update
 from sqlalchemy.orm import Session
 
-from escrow.custodian import approvals, contacts, deposits, notices, release, replacing
+from escrow.custodian import aging, approvals, contacts, deposits, notices, release, replacing
 from escrow.custodian.entries import Entries, Entry
 from escrow.custodian.letters import tell_about_recovery, tell_contacts, tell_customer
 from escrow.custodian.service import Custodian
@@ -78,6 +78,15 @@ REACTIONS: dict[str, Reaction] = {
 }
 
 
+def _and_assess(first: Reaction | None) -> Reaction:
+    def react(custodian: Custodian, db: Session, entry: Entry) -> None:
+        if first is not None:
+            first(custodian, db, entry)
+        aging.assess(custodian, db, entry)
+
+    return react
+
+
 def _and_keep_old(first: Reaction | None) -> Reaction:
     def react(custodian: Custodian, db: Session, entry: Entry) -> None:
         if first is not None:
@@ -94,6 +103,7 @@ DUE = (
 )
 # What makes a replacement worth less brings back what it was to replace.
 REACTIONS |= {kind: _and_keep_old(REACTIONS.get(kind)) for kind in replacing.WEAKENS}
+REACTIONS |= {kind: _and_assess(REACTIONS.get(kind)) for kind in aging.CHANGES}
 
 
 def act(custodian: Custodian) -> int:

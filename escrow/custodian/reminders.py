@@ -1,8 +1,10 @@
-"""What time alone asks for in a contact's life; `CustodyRow.due_at` says when to look.
+"""What time alone asks for in a holder's life; `CustodyRow.due_at` says when to look.
 
     invited          the customer is reminded after 2, 5 and 10 days
-    held             the contact is asked, half a year after the last proof, whether the piece is
-                     still there, on a day within two weeks that the custody's identifier chooses
+    held             about a month before the last proof is too old, on a day within two weeks that
+                     the custody's identifier chooses, the holder is asked whether the piece is
+                     still there, and once more two weeks later; when the proof is too old, the
+                     customer is told of a contact's silence, and what to do. So again every time
     declined, lost   30 days later the copies that were kept for the contact are deleted, if it was
                      the contact who said so: nobody else's word destroys anything
 
@@ -18,11 +20,12 @@ from escrow.custodian.letters import name_of, tell_contacts, tell_customer
 from escrow.custodian.service import Custodian
 from escrow.deposit.enrol import INVITATION_SECONDS
 from escrow.deposit.flow import delete_blobs
-from escrow.deposit.models import CHECK_SECONDS, LEFT_SECONDS, CustodyRow, Deposit
+from escrow.deposit.models import ASK_BEFORE_SECONDS, LEFT_SECONDS, CustodyRow, Deposit
 
 BATCH = 50
 INVITATION_REMINDERS_SECONDS = (2 * 86400, 5 * 86400, 10 * 86400)
 SPREAD_SECONDS = 14 * 86400
+AGAIN_SECONDS = 14 * 86400
 _LATER_SECONDS = 86400
 DUE = select(CustodyRow.id).where(CustodyRow.due_at <= bindparam("now")).order_by(CustodyRow.due_at)
 _ENDS = ("custody held", "custody declined", "custody lost", "custody withdrawn")
@@ -85,20 +88,35 @@ def _remind(
 def _ask(
     custodian: Custodian, db: Session, deposit: Deposit, row: CustodyRow, entries: list[Entry]
 ) -> bool:
-    """Ask a contact whether the piece is there, half a year after it was proven last."""
-    now = custodian.clock.now()
+    """Ask for a proof before the last one is too old; tell the customer who has stayed silent."""
     proven = {"custody attested", "custody held"}
     last = max(entry.at for entry in entries if entry.event.type in proven)
-    wanted = last + CHECK_SECONDS + int(row.id[:8], 16) % SPREAD_SECONDS
-    if row.role != "contact":
+    past, row.due_at = _steps(custodian, row.id, last)
+    if past is None or row.role == "provider":
         return False
-    if now < wanted:
-        row.due_at = wanted
-        return False
-    row.due_at = now + CHECK_SECONDS
-    occasion = f"{last}/{(now - wanted) // CHECK_SECONDS}"
-    tell_contacts(custodian, db, deposit, "check_reminder", only=row.id, occasion=occasion)
+    at, is_over = past
+    occasion = f"{row.id}/{last}/{at}"
+    if row.role == "customer":
+        if is_over:  # she was asked twice, and her page says it
+            return False
+        tell_customer(custodian, db, deposit, "kit_reminder", occasion=occasion)
+    elif is_over:
+        more = {"contact": name_of(custodian, db, row.id)}
+        tell_customer(custodian, db, deposit, "proof_missing", more, occasion=occasion)
+    else:
+        tell_contacts(custodian, db, deposit, "check_reminder", only=row.id, occasion=occasion)
     return True
+
+
+def _steps(custodian: Custodian, custody: str, last: int) -> tuple[tuple[int, bool] | None, int]:
+    """Return the newest step that has come, as (when, proof is too old), and when the next is."""
+    now, fresh = custodian.clock.now(), custodian.settings.proof_seconds
+    first = last + fresh - ASK_BEFORE_SECONDS + int(custody[:8], 16) % SPREAD_SECONDS
+    steps = ((first, False), (first + AGAIN_SECONDS, False), (last + fresh, True))
+    rounds = range(max((now - last) // fresh - 1, 0), (now - last) // fresh + 2)
+    times = [(at + number * fresh, is_over) for number in rounds for at, is_over in steps]
+    past = [step for step in times if step[0] <= now]
+    return max(past, default=None), min(at for at, _ in times if at > now)
 
 
 def _wipe(db: Session, row: CustodyRow, end: Entry, now: int) -> bool:

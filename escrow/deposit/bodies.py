@@ -193,6 +193,7 @@ class CustodyOut(Body):
     paused: bool
     last_share_at: Seconds | None
     last_check_at: Seconds | None
+    proven_until: Seconds | None = Field(description="Until then the last proof counts.")
 
 
 class DepositLine(Body):
@@ -206,6 +207,10 @@ class DepositLine(Body):
     created_at: Seconds
     replaces: Identifier | None
     closing_at: Seconds | None
+    recoverability: Literal["safe", "at_risk", "not_recoverable"] | None = Field(
+        description="By two or more ways that were proven lately, by one, by none; null for a "
+        "drill and for what is not active yet or has ended."
+    )
 
 
 class DepositList(Body):

@@ -11,7 +11,7 @@ from escrow.context import Web
 from escrow.deposit import custodies
 from escrow.deposit.enrol import INVITATION_SECONDS
 from escrow.deposit.models import (
-    CHECK_SECONDS,
+    ASK_BEFORE_SECONDS,
     FIRST_REMINDER_SECONDS,
     LEFT,
     Blob,
@@ -191,7 +191,7 @@ def _note_proof(db: Session, web: Web, row: CustodyRow, means: str) -> None:
         row.state = "held"
         row.fetch_sha256 = None
         row.invited_until = None
-        row.due_at = now + CHECK_SECONDS if row.role == "contact" else None
+        row.due_at = now + web.settings.proof_seconds - ASK_BEFORE_SECONDS
         delete_blobs(db, row.id, "invitation")
         say(db, web, row, "held")
 

@@ -1,14 +1,15 @@
 """Tables of deposits: one immutable aggregate each, with custodies and what is kept for them."""
 
-from sqlalchemy import ForeignKey, Index, Integer, String, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from escrow.db import Base, binary, identifier, seconds
 
-# What `CustodyRow.due_at` is set to by state: a reminder of an invitation, of a check, the end of
-# the days in which a piece that was declined or reported lost comes back by a proof.
+# What `CustodyRow.due_at` is set to by state: a reminder of an invitation, of a check (so long
+# before the last proof is too old), the end of the days in which a piece that was declined or
+# reported lost comes back by a proof.
 FIRST_REMINDER_SECONDS = 2 * 86400
-CHECK_SECONDS = 182 * 86400
+ASK_BEFORE_SECONDS = 30 * 86400
 LEFT_SECONDS = 30 * 86400
 LEFT = ("declined", "lost")
 
@@ -19,7 +20,9 @@ class Deposit(Base):
     What the client sent never changes; `state` and the times are a cache of the ledger.
     `replaced_signature` is the signature, by the owner key of the deposit that this one `replaces`,
     over this one's manifest hash; kept until the other is destroyed. `drill` is the drill for which
-    the custodian has yet to prove the provider's piece.
+    the custodian has yet to prove the provider's piece. `recoverability` is since
+    `recoverability_at` what `escrow.deposit.recoverability` says; age alone may change it at
+    `recoverability_until`.
     """
 
     __tablename__ = "deposit"
@@ -28,6 +31,12 @@ class Deposit(Base):
         Index("ix_deposit_state_id", "state", "id"),
         Index("ix_deposit_replaces", "replaces"),
         Index("ix_deposit_recoverability", "recoverability", "id"),
+        Index(
+            "ix_deposit_recoverability_until",
+            "recoverability_until",
+            sqlite_where=text("recoverability_until IS NOT NULL"),
+            postgresql_where=text("recoverability_until IS NOT NULL"),
+        ),
         Index(
             "ix_deposit_replaced_signature",
             "id",
@@ -59,6 +68,34 @@ class Deposit(Base):
     drill: Mapped[str | None] = identifier()
     recoverability: Mapped[str | None] = mapped_column(String(16))
     recoverability_at: Mapped[int | None] = seconds()
+    recoverability_until: Mapped[int | None] = seconds()
+
+
+class RecoverabilityCount(Base):
+    """How many deposits are in a state of recoverability."""
+
+    __tablename__ = "recoverability_count"
+
+    state: Mapped[str] = mapped_column(String(16), primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+
+
+class RecoverabilityChange(Base):
+    """A deposit went from one state of recoverability to another; null is “nobody counts on it”."""
+
+    __tablename__ = "recoverability_change"
+    __table_args__ = (
+        Index("ix_recoverability_change_at", "at", "id"),
+        Index("ix_recoverability_change_deposit", "deposit", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    deposit: Mapped[str] = identifier()
+    was: Mapped[str | None] = mapped_column(String(16))
+    now: Mapped[str | None] = mapped_column(String(16))
+    at: Mapped[int] = seconds()
 
 
 class CustodyRow(Base):

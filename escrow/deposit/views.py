@@ -7,7 +7,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from escrow.context import Web
-from escrow.deposit import bodies, custodies
+from escrow.deposit import bodies, custodies, recoverability
 from escrow.deposit.models import Blob, CustodyRow, Deposit
 from escrow.errors import MalformedRequest
 
@@ -60,6 +60,7 @@ def _line(web: Web, row: Deposit) -> dict[str, Any]:
         "created_at": row.created_at,
         "replaces": row.replaces,
         "closing_at": row.closing_at,
+        "recoverability": row.recoverability,
     }
 
 
@@ -84,8 +85,13 @@ def described(
     recovery: str | None,
 ) -> bodies.DepositOut:
     """Return a deposit from what was read or stored already."""
+    document = _line(web, row)
+    if row.state in recoverability.COUNTED_ON:  # as of now, not of the custodian's last look
+        needed = custodies.manifest_of(row).contacts_needed
+        now, fresh = web.clock.now(), web.settings.proof_seconds
+        document["recoverability"] = recoverability.assess(row, needed, lines, now, fresh).state
     return bodies.DepositOut(
-        **_line(web, row),
+        **document,
         manifest=row.manifest,
         manifest_signature=row.manifest_signature,
         envelope=envelope,
@@ -107,6 +113,7 @@ def _custody(web: Web, row: CustodyRow) -> bodies.CustodyOut:
         paused=row.paused,
         last_share_at=row.last_share_at,
         last_check_at=row.last_check_at,
+        proven_until=recoverability.proven_until(row, web.settings.proof_seconds),
     )
 
 

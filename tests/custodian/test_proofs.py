@@ -3,12 +3,14 @@
 The attacker runs the web tier with its keys, so what it checks counts for nothing here.
 """
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from escrow.custodian import notices
+from escrow.custodian.acts import all_acts
 from escrow.mail.models import Outbox
 from escrow.protocol.encoding import b64url, b64url_decode
 from escrow.recovery import calls, opening
@@ -43,6 +45,7 @@ def enrolled(world: World, customer: Customer) -> tuple[Deposited, list[Contact]
 @pytest.fixture
 def web_checks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The web tier opens and begins whatever it is asked to, at once."""
+    all_acts()  # imported late, they would keep for the whole process what is patched here
     monkeypatch.setattr(web_proofs, "check_allowed", lambda *_: None)
     monkeypatch.setattr(web_proofs, "check_kit", lambda *given: given[4])
     monkeypatch.setattr(web_proofs, "keep", lambda *_: None)
@@ -52,7 +55,7 @@ def web_checks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def notices_check_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a recovery through to the release, to see that it is checked there again."""
-    monkeypatch.setattr(notices, "_check_proof", lambda *_: None)
+    monkeypatch.setattr(notices, "proofs", SimpleNamespace(check_opened=lambda *_: None))
 
 
 def told(world: World) -> list[Any]:
@@ -157,7 +160,7 @@ def test_contacts_do_not_replace_the_authenticator_where_the_manifest_does_not_s
 ) -> None:
     made, [contact] = world.enrol(customer, 1, 1)
     monkeypatch.setattr(web_proofs, "check_allowed", lambda *_: None)
-    monkeypatch.setattr(notices, "_check_proof", lambda *_: None)
+    monkeypatch.setattr(notices, "proofs", SimpleNamespace(check_opened=lambda *_: None))
     recovery = proving.open_with(world, customer, made, [contact], "contacts")
     world.wait(30 * DAY)
     session = proving.begin_with(customer, made, recovery, "contacts")

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from escrow.custodian.reminders import SPREAD_SECONDS
-from escrow.deposit.models import CHECK_SECONDS, CustodyRow
+from escrow.deposit.models import ASK_BEFORE_SECONDS, CustodyRow
 from escrow.ledger.models import LedgerEvent
 from escrow.protocol.encoding import b64url
 from tests.deposit.contact_life import DAY, attest_share, copies, invited, leave, state, subjects
@@ -101,8 +101,10 @@ def test_a_contact_is_asked_twice_a_year_and_the_mail_says_where_to_stop(
     world: World, customer: Customer
 ) -> None:
     _, [contact] = world.enrol(customer)
-    first = _proven(world, contact) + CHECK_SECONDS + int(contact.custody[:8], 16) % SPREAD_SECONDS
-    _pass_quickly(world, first - 1 - world.clock.now())
+    spread = int(contact.custody[:8], 16) % SPREAD_SECONDS
+    proven = _proven(world, contact)
+    first = proven + world.settings.proof_seconds - ASK_BEFORE_SECONDS + spread
+    pass_quickly(world, first - 1 - world.clock.now())
     assert len(world.mailbox.to(contact.address)) == 1
     world.wait(1)
     [_, mail] = world.mailbox.to(contact.address)
@@ -120,9 +122,9 @@ def test_a_contact_is_asked_twice_a_year_and_the_mail_says_where_to_stop(
 
 def test_who_has_proven_lately_is_not_asked(world: World, customer: Customer) -> None:
     _, [contact] = world.enrol(customer)
-    _pass_quickly(world, 150 * DAY)
+    pass_quickly(world, 150 * DAY)
     assert attest_share(contact, "check") == 200
-    _pass_quickly(world, 100 * DAY)
+    pass_quickly(world, 100 * DAY)
     assert len(world.mailbox.to(contact.address)) == 1
 
 
@@ -135,7 +137,7 @@ def _proven(world: World, contact: Contact) -> int:
         return db.scalar(query) or 0
 
 
-def _pass_quickly(world: World, seconds: int) -> None:
+def pass_quickly(world: World, seconds: int) -> None:
     """Let time pass in the longest steps that the custodian trusts."""
     while seconds > 0:
         step = min(seconds, 35 * 3600)

@@ -42,6 +42,7 @@ USUAL = {
     "stop_link": f"https://recovery.test/contact/{'ab' * 16}/stop#" + "x" * 43,
     "lost_link": f"https://recovery.test/contact/{'ab' * 16}/lost#" + "x" * 43,
     "custody_link": f"https://recovery.test/contact/{'ab' * 16}",
+    "deposit_link": f"https://recovery.test/deposits/{'ef' * 16}",
 }
 PLACES = {"url": SETTINGS.public_url, "provider": SETTINGS.provider_name}
 CALL = {

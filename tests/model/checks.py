@@ -18,6 +18,7 @@ from escrow.recovery.models import RecoveryDraft, RecoverySession, ReleaseRow
 from tests.model.chronicle import Chronicle
 from tests.model.recovery import ENDED
 from tests.model.tally import Tally
+from tests.support import recount
 from tests.support.world import World
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Checks:
                 assert entry is not None
                 self.chronicle.take(entry)
             tables = Tables.read(db)
+            recount.check(db, self.world.clock.now(), self.world.settings.proof_seconds)
         self._ledger(tables)
         for someone in people:
             name = someone.customer.account

@@ -3,16 +3,13 @@
 import { one } from "./dom.js";
 import { say } from "./words.js";
 
-const DAY = 86400;
-// A contact is asked twice a year, we prove monthly; some days for the mail to be read come on top.
-const FRESH_SECONDS = { customer: 400 * DAY, contact: 200 * DAY, provider: 40 * DAY };
 const LIVE = ["active", "complete", "closing"];
 const WHO = /** @type {const} */ (["you", "contacts", "provider"]);
 
 /**
  * @typedef {{ custody: string, role: "customer" | "contact" | "provider", state: string,
  *   name: string | null, address: string | null, paused: boolean, invited_until: number | null,
- *   last_share_at: number | null, last_check_at: number | null }} Piece
+ *   last_share_at: number | null, last_check_at: number | null, proven_until: number | null }} Piece
  * @typedef {"proven" | "due" | "invited" | "lost" | "nobody"} Panel
  * @typedef {Record<"you" | "contacts" | "provider", Panel>} Panels
  */
@@ -28,7 +25,7 @@ export function provenAt(piece) {
  * @param {number} now
  */
 export function isDue(piece, now) {
-  return now - provenAt(piece) > FRESH_SECONDS[piece.role];
+  return now >= (piece.proven_until ?? 0);
 }
 
 /**

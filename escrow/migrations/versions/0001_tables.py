@@ -115,6 +115,7 @@ def upgrade() -> None:
         sa.Column("drill", sa.String(length=32), nullable=True),
         sa.Column("recoverability", sa.String(length=16), nullable=True),
         sa.Column("recoverability_at", sa.BigInteger(), nullable=True),
+        sa.Column("recoverability_until", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_deposit"),
     )
     op.create_index("ix_deposit_account_created_at", "deposit", ["account", "created_at"])
@@ -127,6 +128,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("drill IS NOT NULL"),
     )
     op.create_index("ix_deposit_recoverability", "deposit", ["recoverability", "id"])
+    op.create_index(
+        "ix_deposit_recoverability_until",
+        "deposit",
+        ["recoverability_until"],
+        sqlite_where=sa.text("recoverability_until IS NOT NULL"),
+        postgresql_where=sa.text("recoverability_until IS NOT NULL"),
+    )
     op.create_index(
         "ix_deposit_replaced_signature",
         "deposit",
@@ -301,6 +309,28 @@ def upgrade() -> None:
         unique=True,
     )
     op.create_table(
+        "recoverability_change",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("deposit", sa.String(length=32), nullable=False),
+        sa.Column("was", sa.String(length=16), nullable=True),
+        sa.Column("now", sa.String(length=16), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_recoverability_change"),
+    )
+    op.create_index("ix_recoverability_change_at", "recoverability_change", ["at", "id"])
+    op.create_index("ix_recoverability_change_deposit", "recoverability_change", ["deposit", "id"])
+    op.create_table(
+        "recoverability_count",
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("state", name="pk_recoverability_count"),
+    )
+    op.create_table(
         "custody",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("deposit", sa.String(length=32), nullable=False),
@@ -445,6 +475,8 @@ def downgrade() -> None:
         "blob",
         "totp",
         "session",
+        "recoverability_count",
+        "recoverability_change",
         "rate_count",
         "outbox",
         "mail_token",

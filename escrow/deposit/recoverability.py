@@ -1,0 +1,126 @@
+"""By how many ways a deposit could be brought back today: decided here and nowhere else.
+
+A key comes back with the pieces of two of three parties: kit, contacts (as many as the policy
+demands), provider. A party counts while what it holds was proven within the configured days; so
+three parties make three ways, two make one.
+
+    safe              two or more ways are proven: whichever piece is lost, another way stays
+    at_risk           one way is proven, or there are ways that nobody has shown to work lately
+    not_recoverable   the pieces that are held give no way at all
+
+Only deposits that somebody counts on have a state: not drills, nor what is not yet taken in or has
+ended. The state is stored with the moment at which age alone may change it, so that it is listed
+and counted without looking at every deposit; every change is kept with its date.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from escrow.deposit import custodies
+from escrow.deposit.models import (
+    CustodyRow,
+    Deposit,
+    RecoverabilityChange,
+    RecoverabilityCount,
+)
+
+SAFE, AT_RISK, NOT_RECOVERABLE = "safe", "at_risk", "not_recoverable"
+STATES = (SAFE, AT_RISK, NOT_RECOVERABLE)
+COUNTED_ON = ("active", "complete", "closing")
+PARTIES_NEEDED = 2
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """A deposit's state, None where nobody counts on it; `until`: when age alone may change it.
+
+    `ways` are those proven lately, `held` those that the held pieces give: 0, 1 or 3.
+    """
+
+    state: str | None = None
+    ways: int = 0
+    held: int = 0
+    until: int | None = None
+
+
+def proven_until(line: CustodyRow, fresh_seconds: int) -> int | None:
+    """Return until when a piece counts as proven, in Unix seconds; None where it is not held."""
+    if line.state != "held":
+        return None
+    return max(line.last_share_at or 0, line.last_check_at or 0) + fresh_seconds
+
+
+def assess(
+    deposit: Deposit,
+    contacts_needed: int,
+    lines: Iterable[CustodyRow],
+    now: int,
+    fresh_seconds: int,
+) -> Assessment:
+    """Return how a deposit is doing at `now` (Unix seconds)."""
+    if deposit.kind != "real" or deposit.state not in COUNTED_ON:
+        return Assessment()
+    ends: dict[str, list[int]] = {"customer": [], "contact": [], "provider": []}
+    for line in lines:
+        until = proven_until(line, fresh_seconds)
+        if until is not None:
+            ends[line.role].append(until)
+    needed = {"customer": 1, "contact": contacts_needed, "provider": 1}
+    # A party of several counts until the first of its best ones is too old.
+    parties = [
+        sorted(found, reverse=True)[needed[role] - 1]
+        for role, found in ends.items()
+        if 0 < needed[role] <= len(found)
+    ]
+    fresh = [until for until in parties if until > now]
+    ways, held = _ways(len(fresh)), _ways(len(parties))
+    return Assessment(_state(ways, held), ways, held, min(fresh, default=None))
+
+
+def _ways(parties: int) -> int:
+    return parties * (parties - 1) // PARTIES_NEEDED
+
+
+def _state(ways: int, held: int) -> str:
+    if ways > 1:
+        return SAFE
+    return AT_RISK if held > 0 else NOT_RECOVERABLE
+
+
+def refresh(db: Session, identifier: str, now: int, fresh_seconds: int) -> Assessment:
+    """Assess a deposit anew and store what came out, with the counts; harmless when repeated."""
+    deposit = db.get(Deposit, identifier, with_for_update=True)
+    if deposit is None:
+        return Assessment()
+    needed = custodies.manifest_of(deposit).contacts_needed
+    lines = custodies.custodies_of(db, identifier)
+    found = assess(deposit, needed, lines, now, fresh_seconds)
+    deposit.recoverability_until = found.until
+    if found.state != deposit.recoverability:
+        _change(db, deposit, found.state, now)
+    return found
+
+
+def _change(db: Session, deposit: Deposit, state: str | None, now: int) -> None:
+    was, deposit.recoverability, deposit.recoverability_at = deposit.recoverability, state, now
+    for name, step in ((was, -1), (state, 1)):
+        if name is not None:
+            _step(db, name, step)
+    db.add(RecoverabilityChange(deposit=deposit.id, was=was, now=state, at=now))
+
+
+def _step(db: Session, state: str, step: int) -> None:
+    row = RecoverabilityCount
+    counted = update(row).where(row.state == state).values(count=row.count + step)
+    # The custodian alone writes here, so nobody can insert the row in between.
+    if db.execute(counted.returning(row.state)).first() is None:
+        db.execute(insert(row).values(state=state, count=step))
+
+
+def counts(db: Session) -> dict[str, int]:
+    """Return how many deposits are in each state."""
+    found = {row.state: row.count for row in db.scalars(select(RecoverabilityCount))}
+    return {state: found.get(state, 0) for state in STATES}

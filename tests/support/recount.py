@@ -1,0 +1,65 @@
+"""How every deposit is doing, counted from nothing: each way back tried one by one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations, pairwise
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from escrow.deposit.models import CustodyRow, Deposit, RecoverabilityChange, RecoverabilityCount
+from escrow.protocol.manifest import Manifest
+
+WAYS = (("customer", "contact"), ("customer", "provider"), ("contact", "provider"))
+
+
+def open_ways(lines: list[CustodyRow], manifest: Manifest) -> int:
+    """Count the ways that some set of these pieces opens."""
+    needed = {"customer": 1, "contact": manifest.contacts_needed, "provider": 1}
+    found = set()
+    for size in range(len(lines) + 1):
+        for some in combinations(lines, size):
+            have = Counter(line.role for line in some)
+            found |= {way for way in WAYS if all(have[r] >= needed[r] > 0 for r in way)}
+    return len(found)
+
+
+def state_of(deposit: Deposit, lines: list[CustodyRow], now: int, fresh: int) -> str | None:
+    """Say what a deposit's state must be."""
+    if deposit.kind == "drill" or deposit.state not in {"active", "complete", "closing"}:
+        return None
+    manifest = Manifest.parse(deposit.manifest)
+    held = [line for line in lines if line.state == "held"]
+    young = [line for line in held if max(_dates(line)) > now - fresh]
+    if open_ways(young, manifest) >= 2:
+        return "safe"
+    return "at_risk" if open_ways(held, manifest) else "not_recoverable"
+
+
+def _dates(line: CustodyRow) -> tuple[int, int]:
+    return line.last_share_at or 0, line.last_check_at or 0
+
+
+def check(db: Session, now: int, fresh: int) -> Counter[str]:
+    """Compare what is stored with a recount; returns the counts."""
+    expected: Counter[str] = Counter()
+    for deposit in db.scalars(select(Deposit)):
+        lines = list(db.scalars(select(CustodyRow).where(CustodyRow.deposit == deposit.id)))
+        state = state_of(deposit, lines, now, fresh)
+        assert deposit.recoverability == state, (deposit.id, deposit.recoverability, state)
+        assert deposit.recoverability_until is None or deposit.recoverability_until > now
+        if state is not None:
+            expected[state] += 1
+        told = db.scalars(
+            select(RecoverabilityChange)
+            .where(RecoverabilityChange.deposit == deposit.id)
+            .order_by(RecoverabilityChange.id)
+        ).all()
+        chain = [None, *(change.now for change in told)]
+        assert [change.was for change in told] == chain[:-1]
+        assert chain[-1] == state
+        assert all(a != b for a, b in pairwise(chain))
+    counted = {row.state: row.count for row in db.scalars(select(RecoverabilityCount)) if row.count}
+    assert counted == dict(expected)
+    return expected
