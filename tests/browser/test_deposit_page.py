@@ -92,8 +92,13 @@ def test_the_kits_check_code_is_noted_and_a_wrong_one_is_not(
     visitor.page.fill("#kit-check-check", grouped(digits))
     visitor.send("[data-check]")
     said(visitor, "noted that your kit is there")
-    assert custody(site, made).last_check_at == site.clock.now()
+    row = custody(site, made)
+    assert row.last_check_at == site.clock.now()
     assert visitor.page.input_value("#kit-check-check") == ""
+    dates = visitor.page.locator("[data-slot=proven]").first.inner_text()
+    found = re.fullmatch(r"Shown on (.+ 2026), checked on (.+ 2026)", dates)
+    assert found is not None, dates
+    assert found[1] != found[2]  # a day apart
 
 
 def test_a_photo_of_the_check_code_does_too_and_that_of_a_card_does_not(

@@ -14,11 +14,6 @@ const WHO = /** @type {const} */ (["you", "contacts", "provider"]);
  * @typedef {Record<"you" | "contacts" | "provider", Panel>} Panels
  */
 
-/** @param {Piece} piece */
-export function provenAt(piece) {
-  return Math.max(piece.last_share_at ?? 0, piece.last_check_at ?? 0);
-}
-
 /**
  * Whether a piece that is held was shown long ago.
  * @param {Piece} piece

@@ -12,7 +12,7 @@ import { load } from "../../ui/load.js";
 import { sentence } from "../../ui/problems.js";
 import { withFreshCode } from "../../ui/session.js";
 import { isSure } from "../../ui/sure.js";
-import { draw, isDue, provenAt } from "../../ui/ways.js";
+import { draw, isDue } from "../../ui/ways.js";
 import { grouped, leaveNothingBehind } from "../../ui/widgets.js";
 import { count, say } from "../../ui/words.js";
 
@@ -45,17 +45,26 @@ function held(piece) {
   return isDue(piece, now()) ? ["due", "warn"] : ["held", "good"];
 }
 
+/**
+ * Say when the piece itself was shown, and when a check showed that it is still there.
+ * @param {Piece} piece
+ */
+function provenDates({ last_share_at: share, last_check_at: check }) {
+  const names = [share && "share", check && "check"].filter(Boolean);
+  if (!names.length) return "";
+  return say(`proven.${names.join(".")}`, { share: date(share ?? 0), check: date(check ?? 0) });
+}
+
 /** @param {Piece} piece */
 function pieceLine(piece) {
   const line = copyOf("piece");
   const [word, kind] = held(piece);
-  const at = provenAt(piece);
   const isOpen = piece.role === "contact" && piece.state === "invited";
   const until = isOpen && !piece.paused && piece.invited_until !== null;
   fill(line, {
     name: nameOf(piece),
     state: say(`held.${word}`),
-    proven: at ? say("proven", { date: date(at) }) : "",
+    proven: provenDates(piece),
     address: [piece.address, until ? say("until", { date: date(piece.invited_until ?? 0) }) : ""].filter(Boolean).join(" · "),
   });
   one(".mark", line).dataset.kind = kind;
