@@ -72,11 +72,15 @@ class Deposit(Base):
 
 
 class RecoverabilityCount(Base):
-    """How many deposits are in a state of recoverability."""
+    """How many deposits were in a state of recoverability at the end of a day of change.
+
+    `day` counts from 1970. The newest row of a state is its present count.
+    """
 
     __tablename__ = "recoverability_count"
 
     state: Mapped[str] = mapped_column(String(16), primary_key=True)
+    day: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     count: Mapped[int] = mapped_column(BigInteger)
 
 

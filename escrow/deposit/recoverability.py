@@ -16,7 +16,7 @@ and counted without looking at every deposit; every change is kept with its date
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escrow.deposit import custodies
@@ -31,6 +31,7 @@ SAFE, AT_RISK, NOT_RECOVERABLE = "safe", "at_risk", "not_recoverable"
 STATES = (SAFE, AT_RISK, NOT_RECOVERABLE)
 COUNTED_ON = ("active", "complete", "closing")
 PARTIES_NEEDED = 2
+_DAY_SECONDS = 86400
 
 
 @dataclass(frozen=True)
@@ -108,19 +109,41 @@ def _change(db: Session, deposit: Deposit, state: str | None, now: int) -> None:
     was, deposit.recoverability, deposit.recoverability_at = deposit.recoverability, state, now
     for name, step in ((was, -1), (state, 1)):
         if name is not None:
-            _step(db, name, step)
+            _step(db, name, now // _DAY_SECONDS, step)
     db.add(RecoverabilityChange(deposit=deposit.id, was=was, now=state, at=now))
 
 
-def _step(db: Session, state: str, step: int) -> None:
+def _step(db: Session, state: str, day: int, step: int) -> None:
+    """Count one more or less. The custodian alone writes here, so nobody does so in between."""
+    newest = _newest(db, state)
+    if newest is not None and newest.day >= day:
+        newest.count += step
+    else:
+        count = step + (newest.count if newest is not None else 0)
+        db.add(RecoverabilityCount(state=state, day=day, count=count))
+    db.flush()
+
+
+def _newest(db: Session, state: str) -> RecoverabilityCount | None:
     row = RecoverabilityCount
-    counted = update(row).where(row.state == state).values(count=row.count + step)
-    # The custodian alone writes here, so nobody can insert the row in between.
-    if db.execute(counted.returning(row.state)).first() is None:
-        db.execute(insert(row).values(state=state, count=step))
+    query = select(row).where(row.state == state).order_by(row.day.desc()).limit(1)
+    return db.scalars(query).first()
 
 
 def counts(db: Session) -> dict[str, int]:
     """Return how many deposits are in each state."""
-    found = {row.state: row.count for row in db.scalars(select(RecoverabilityCount))}
-    return {state: found.get(state, 0) for state in STATES}
+    found = {state: _newest(db, state) for state in STATES}
+    return {state: row.count if row is not None else 0 for state, row in found.items()}
+
+
+def history(db: Session, first: int, last: int) -> dict[str, list[int]]:
+    """Return the counts at the end of each day from `first` to `last`, by state."""
+    found = {}
+    for state in STATES:
+        row = RecoverabilityCount
+        before = select(row.count).where(row.state == state, row.day < first)
+        count = db.scalar(before.order_by(row.day.desc()).limit(1)) or 0
+        days = select(row.day, row.count).where(row.state == state, row.day >= first)
+        changed = {day: number for day, number in db.execute(days.where(row.day <= last))}
+        found[state] = [count := changed.get(day, count) for day in range(first, last + 1)]
+    return found

@@ -183,10 +183,22 @@ def test_in_two_years_counts_always_equal_a_recount_and_every_letter_goes_out_on
         world.run()
         with world.database.reading() as db:
             found = recount.check(db, world.clock.now(), world.settings.proof_seconds)
-            assert recoverability.counts(db) == {s: found[s] for s in recoverability.STATES}
+            now = {state: found[state] for state in recoverability.STATES}
+            assert recoverability.counts(db) == now
             seen |= set(found)
     assert seen == set(recoverability.STATES)
     assert asked_too_often(world) == []
+    with world.database.reading() as db:
+        changes = db.scalars(select(RecoverabilityChange).order_by(RecoverabilityChange.id)).all()
+        first, last = changes[0].at // DAY, world.clock.now() // DAY
+        told = recoverability.history(db, first + 10, last)
+    tally = dict.fromkeys((*recoverability.STATES, None), 0)
+    for day in range(first, last + 1):
+        for change in [one for one in changes if one.at // DAY == day]:
+            tally[change.was] -= 1
+            tally[change.now] += 1
+        if day >= first + 10:
+            assert {s: told[s][day - first - 10] for s in told} == {s: tally[s] for s in told}
 
 
 def something(

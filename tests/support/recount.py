@@ -60,6 +60,7 @@ def check(db: Session, now: int, fresh: int) -> Counter[str]:
         assert [change.was for change in told] == chain[:-1]
         assert chain[-1] == state
         assert all(a != b for a, b in pairwise(chain))
-    counted = {row.state: row.count for row in db.scalars(select(RecoverabilityCount)) if row.count}
-    assert counted == dict(expected)
+    rows = db.scalars(select(RecoverabilityCount).order_by(RecoverabilityCount.day))
+    counted = {row.state: row.count for row in rows}
+    assert {state: count for state, count in counted.items() if count} == dict(expected)
     return expected

@@ -327,8 +327,9 @@ def upgrade() -> None:
     op.create_table(
         "recoverability_count",
         sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("state", name="pk_recoverability_count"),
+        sa.PrimaryKeyConstraint("state", "day", name="pk_recoverability_count"),
     )
     op.create_table(
         "custody",
