@@ -52,6 +52,7 @@ Result = dict[str, Any] | tuple[dict[str, Any], int]
 # Security requirements, for `doc(security=…)`. A contact signs its requests with three headers.
 Security = list[str | dict[str, list[Any]]]
 SESSION: Security = [{"bearer": []}, {"cookie": []}]
+ADMIN: Security = [{"adminCookie": []}]
 CONTACT: Security = [{"custody": [], "custodyTime": [], "custodySignature": []}]
 
 

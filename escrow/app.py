@@ -11,6 +11,8 @@ from escrow import __version__, headers, openapi, pages, problems, site
 from escrow.account import api as account
 from escrow.account import login_api as login
 from escrow.admin import api as admin
+from escrow.admin import pages as admin_pages
+from escrow.admin import signin_api as admin_signin
 from escrow.api import Body, IdConverter, IndexConverter
 from escrow.clock import Clock, SystemClock
 from escrow.config import Settings
@@ -87,6 +89,10 @@ def _configure(app: EscrowApp, settings: Settings) -> None:
                 **openapi.SECURITY_SCHEMES["cookie"],
                 "name": headers.cookie_name(settings),
             },
+            "adminCookie": {
+                **openapi.SECURITY_SCHEMES["adminCookie"],
+                "name": headers.admin_cookie_name(settings),
+            },
         },
         DESCRIPTION=_DESCRIPTION,
     )
@@ -105,9 +111,11 @@ def _register_routes(app: EscrowApp, settings: Settings) -> None:
         recovery.blueprint,
         collecting_api.blueprint,
         admin.blueprint,
+        admin_signin.blueprint,
         ledger.blueprint,
         openapi.blueprint,
         pages.blueprint,
+        admin_pages.blueprint,
         site.blueprint,
     ):
         app.register_blueprint(blueprint)

@@ -36,6 +36,11 @@ def cookie_name(settings: Settings) -> str:
     return "__Host-escrow" if is_https(settings) else "escrow"
 
 
+def admin_cookie_name(settings: Settings) -> str:
+    """Return the name of an admin's cookie: a customer's session is none, nor the reverse."""
+    return f"{cookie_name(settings)}-admin"
+
+
 def is_https(settings: Settings) -> bool:
     """Tell whether visitors come over TLS; only a demo may do without."""
     return settings.public_url.startswith("https://")
@@ -74,7 +79,8 @@ def check_site(settings: Settings) -> None:
     elif origin is not None:
         allowed = origin == f"{urlsplit(settings.public_url).scheme}://{request.host}"
     else:
-        allowed = cookie_name(settings) not in request.cookies
+        cookies = {cookie_name(settings), admin_cookie_name(settings)}
+        allowed = not cookies & set(request.cookies)
     if not allowed:
         raise CrossSite
 

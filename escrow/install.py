@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import make_url, select
 
 from escrow import webkeyfile
+from escrow.admin import people, roles
 from escrow.admin.models import Admin
 from escrow.clock import Clock
 from escrow.config import Settings
@@ -22,9 +23,6 @@ from escrow.errors import ConfigurationError
 from escrow.i18n import N_
 from escrow.migrations.run import upgrade
 from escrow.webkeys import WebKeys
-
-INVITATION_SECONDS = 7 * 86400
-ADMIN_NAME = ("admin", "name")
 
 
 @dataclass(frozen=True)
@@ -93,21 +91,10 @@ def _make_private_file(database_url: str) -> None:
 
 def _invite_first_admin(database: Database, keys: WebKeys, now: int) -> str:
     token = secrets.token_urlsafe(32)
-    identifier = secrets.token_hex(16)
     with database.transaction() as db:
         if db.scalars(select(Admin.id).limit(1)).first() is not None:
             raise ConfigurationError(
                 N_("The database belongs to another installation: it has admins.")
             )
-        db.add(
-            Admin(
-                id=identifier,
-                name=keys.encrypt(ADMIN_NAME, identifier, identifier, "First admin"),
-                role="admin",
-                state="invited",
-                invitation_hash=keys.hash("admin invitation", token),
-                created_at=now,
-                expires_at=now + INVITATION_SECONDS,
-            )
-        )
+        people.invite(db, keys, "First admin", roles.OWNER, now, token)
     return token

@@ -24,6 +24,12 @@ SECURITY_SCHEMES: dict[str, Any] = {
         "name": "__Host-escrow",
         "description": "The same token as a cookie. Unsafe methods need Sec-Fetch-Site or Origin.",
     },
+    "adminCookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "__Host-escrow-admin",
+        "description": "An admin's session. Unsafe methods need Sec-Fetch-Site or Origin.",
+    },
     "custody": {
         "type": "apiKey",
         "in": "header",

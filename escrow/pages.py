@@ -132,12 +132,6 @@ def lost(custody: str) -> Response:
     return _act(LOST, custody)
 
 
-@blueprint.get("/admin/invitation")
-def admin_invitation() -> Response:
-    """Say that operators work on the host until the admin pages are there."""
-    return page("admin_invitation.html")
-
-
 @blueprint.get("/sign-in")
 def sign_in() -> Response:
     """Sign in with a code by mail and one of the authenticator app."""

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from escrow import doctor, install, webkeyfile
+from escrow.admin import people
 from escrow.admin.models import Admin
 from escrow.config import Settings
 from escrow.custodian.keyring import open_keyring
@@ -71,9 +72,10 @@ def test_the_first_admin_gets_a_link_of_which_only_a_hash_is_kept(
     with database.reading() as db:
         admin = db.query(Admin).one()
         assert admin.invitation_hash == keys.hash("admin invitation", match[1])
-        assert (admin.role, admin.state) == ("admin", "invited")
+        assert (admin.role, admin.state) == ("owner", "invited")
+        keys.check_row(admin)
         assert admin.expires_at == clock.now() + 7 * 86400
-        assert keys.decrypt(install.ADMIN_NAME, admin.id, admin.id, admin.name) == "First admin"
+        assert keys.decrypt(people.NAME, admin.id, admin.id, admin.name) == "First admin"
     database.close()
 
 

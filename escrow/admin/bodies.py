@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import StringConstraints
 
 from escrow.admin.operations import MAX_BODY_LENGTH_BYTES
-from escrow.api import Base64, Body, Identifier, Seconds
+from escrow.api import Base64, Body, Identifier, Seconds, Text
 
 # The kind of credential before the colon: an operator's key, later an admin's passkey.
 Credential = Annotated[
@@ -32,3 +32,75 @@ class ApprovalOut(Body):
     approval: Identifier
     proposal: Identifier
     expires: Seconds
+
+
+Token = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9_-]{43}$")]
+Challenge = Annotated[bytes, Base64.exactly(32)]
+ClientData = Annotated[bytes, Base64(2048, 1)]
+CredentialId = Annotated[bytes, Base64(1023, 1)]
+
+
+class InvitationIn(Body):
+    """The token of an admin's invitation, which stands in the link's fragment."""
+
+    token: Token
+
+
+class InvitationOut(Body):
+    """Whom an invitation is for, and what a new passkey is to sign under which name."""
+
+    admin: Identifier
+    name: str
+    role: Literal["support", "auditor", "operator", "owner"]
+    challenge: Challenge
+    host: str
+
+
+class AcceptIn(Body):
+    """A new passkey: what the browser got from `navigator.credentials.create`."""
+
+    token: Token
+    name: Annotated[str, Text(80, 1)]
+    challenge: Challenge
+    client_data: ClientData
+    attestation: Annotated[bytes, Base64(8192, 1)]
+
+
+class ChallengeOut(Body):
+    """What a passkey is to sign, and under which name it is kept."""
+
+    challenge: Challenge
+    host: str
+
+
+class AnswerIn(Body):
+    """A passkey's answer: what the browser got from `navigator.credentials.get`."""
+
+    challenge: Challenge
+    credential_id: CredentialId
+    client_data: ClientData
+    authenticator_data: Annotated[bytes, Base64(2048, 37)]
+    signature: Annotated[bytes, Base64(2048, 1)]
+
+
+class SessionOut(Body):
+    """Who is signed in; `step_up_until` is until when acts need no new answer."""
+
+    role: Literal["support", "auditor", "operator", "owner"]
+    name: str
+    step_up_until: Seconds
+
+
+class SessionLine(Body):
+    """One of an admin's own sessions."""
+
+    session: Identifier
+    created_at: Seconds
+    used_at: Seconds
+    is_current: bool
+
+
+class SessionList(Body):
+    """An admin's own sessions."""
+
+    sessions: list[SessionLine]

@@ -7,7 +7,11 @@ from escrow.db import Base, binary, identifier, seconds
 
 
 class Admin(Base):
-    """A person at the provider with a passkey. States: invited, active, removed."""
+    """A person at the provider with a passkey. States: invited, active, removed.
+
+    Roles: support, auditor, operator, owner; see `escrow.admin.roles`. `mac` covers all other
+    columns: whoever can write to the database alone makes nobody an owner.
+    """
 
     __tablename__ = "admin"
 
@@ -21,6 +25,38 @@ class Admin(Base):
     sign_count: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[int] = seconds()
     expires_at: Mapped[int | None] = seconds()
+    mac: Mapped[bytes] = binary(32)
+
+
+class AdminSession(Base):
+    """An admin's session; only the keyed hash of its token is stored. `mac` covers the rest."""
+
+    __tablename__ = "admin_session"
+    __table_args__ = (Index("ix_admin_session_admin", "admin"),)
+
+    id: Mapped[str] = identifier(primary=True)
+    token_hash: Mapped[bytes] = binary(32, unique=True)
+    admin: Mapped[str] = identifier()
+    created_at: Mapped[int] = seconds()
+    used_at: Mapped[int] = seconds()
+    step_up_until: Mapped[int] = seconds()
+    revoked_at: Mapped[int | None] = seconds()
+    mac: Mapped[bytes] = binary(32)
+
+
+class AdminChallenge(Base):
+    """A challenge that a passkey is to sign: used once, or too old.
+
+    `subject` is the invited admin, the session that steps up, or null for signing in.
+    """
+
+    __tablename__ = "admin_challenge"
+    __table_args__ = (Index("ix_admin_challenge_expires_at", "expires_at"),)
+
+    challenge_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(16))
+    subject: Mapped[str | None] = identifier()
+    expires_at: Mapped[int] = seconds()
 
 
 class Approval(Base):

@@ -38,7 +38,8 @@ def masked(address: str) -> str:
     return f"{name[:1]}…@{host}"
 
 
-def _customer(db: Session, web: Web, account: str) -> list[str]:
+def customer(db: Session, web: Web, account: str) -> list[str]:
+    """Return a customer's confirmed addresses, masked."""
     rows = addresses.rows_of(db, account)
     return [masked(addresses.text_of(web.keys, row)) for row in rows if row.verified_at]
 
@@ -57,7 +58,7 @@ def _recovery(db: Session, web: Web, row: Recovery) -> Line:
         "recovery": row.id,
         "deposit": row.deposit,
         "account": row.account,
-        "customer": _customer(db, web, row.account),
+        "customer": customer(db, web, row.account),
         "state": row.state,
         "proof": row.proof,
         "opened_at": row.opened_at,
@@ -77,7 +78,7 @@ def _deposit(db: Session, web: Web, row: Deposit) -> Line:
     return {
         "deposit": row.id,
         "account": row.account,
-        "customer": _customer(db, web, row.account),
+        "customer": customer(db, web, row.account),
         "kind": row.kind,
         "state": row.state,
         "created_at": row.created_at,
@@ -133,7 +134,7 @@ def show(db: Session, web: Web, identifier: str) -> Line:
         owned = select(Deposit).where(Deposit.account == account.id).limit(200)
         return {
             "account": account.id,
-            "customer": _customer(db, web, account.id),
+            "customer": customer(db, web, account.id),
             "state": account.state,
             "created_at": account.created_at,
             "closing_at": account.closing_at,

@@ -144,6 +144,6 @@ def history(db: Session, first: int, last: int) -> dict[str, list[int]]:
         before = select(row.count).where(row.state == state, row.day < first)
         count = db.scalar(before.order_by(row.day.desc()).limit(1)) or 0
         days = select(row.day, row.count).where(row.state == state, row.day >= first)
-        changed = {day: number for day, number in db.execute(days.where(row.day <= last))}
+        changed = dict(db.execute(days.where(row.day <= last)).all())
         found[state] = [count := changed.get(day, count) for day in range(first, last + 1)]
     return found

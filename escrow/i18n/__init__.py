@@ -93,6 +93,17 @@ class Translator:
         """Write a day, for example "Thursday 26 November 2026"."""
         return self._date(self._local(timestamp))
 
+    def day(self, timestamp: int) -> str:
+        """Write a day in a table, for example "26 November 2026"."""
+        local = self._local(timestamp)
+        month = self.gettext(MONTHS[local.month - 1])
+        return self.gettext("{day} {month} {year}", day=local.day, month=month, year=local.year)
+
+    def number(self, value: int) -> str:
+        """Write a number with its thousands apart, for example "1,234" or "1.234"."""
+        # The separator of thousands in numbers.
+        return f"{value:,}".replace(",", self.gettext(","))
+
     def datetime(self, timestamp: int) -> str:
         """Write a day and time, for example "Thursday 26 November 2026, 14:10"."""
         local = self._local(timestamp)

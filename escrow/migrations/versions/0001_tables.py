@@ -59,9 +59,33 @@ def upgrade() -> None:
         sa.Column("sign_count", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.Column("mac", sa.LargeBinary(length=32), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_admin"),
         sa.UniqueConstraint("credential_id", name="uq_admin_credential_id"),
     )
+    op.create_table(
+        "admin_challenge",
+        sa.Column("challenge_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("purpose", sa.String(length=16), nullable=False),
+        sa.Column("subject", sa.String(length=32), nullable=True),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("challenge_hash", name="pk_admin_challenge"),
+    )
+    op.create_index("ix_admin_challenge_expires_at", "admin_challenge", ["expires_at"])
+    op.create_table(
+        "admin_session",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("admin", sa.String(length=32), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("used_at", sa.BigInteger(), nullable=False),
+        sa.Column("step_up_until", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.Column("mac", sa.LargeBinary(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_admin_session"),
+        sa.UniqueConstraint("token_hash", name="uq_admin_session_token_hash"),
+    )
+    op.create_index("ix_admin_session_admin", "admin_session", ["admin"])
     op.create_table(
         "approval",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -487,6 +511,8 @@ def downgrade() -> None:
         "deposit",
         "checkpoint",
         "approval",
+        "admin_session",
+        "admin_challenge",
         "admin",
         "address",
         "account",

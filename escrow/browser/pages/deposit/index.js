@@ -50,9 +50,9 @@ function held(piece) {
  * @param {Piece} piece
  */
 function provenDates({ last_share_at: share, last_check_at: check }) {
-  const names = [share && "share", check && "check"].filter(Boolean);
+  const names = [share && "shown", check && "checked"].filter(Boolean);
   if (!names.length) return "";
-  return say(`proven.${names.join(".")}`, { share: date(share ?? 0), check: date(check ?? 0) });
+  return say(`proven.${names.join(".")}`, { shown: date(share ?? 0), checked: date(check ?? 0) });
 }
 
 /** @param {Piece} piece */

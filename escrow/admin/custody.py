@@ -1,0 +1,110 @@
+"""The list of keys for admins: filtered, in pages by keyset; addresses masked, labels not shown."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from escrow.account.models import Address
+from escrow.admin import views
+from escrow.context import Web
+from escrow.deposit import custodies, recoverability
+from escrow.deposit.models import CustodyRow, Deposit, RecoverabilityChange
+from escrow.errors import NotFound
+from escrow.recovery.models import Recovery
+
+PAGE = 50
+CHANGES = 50
+
+
+@dataclass(frozen=True)
+class Line:
+    """One key: how it is doing since when, and its pieces."""
+
+    deposit: Deposit
+    customer: list[str]
+    pieces: list[CustodyRow]
+    needed: int
+
+
+def page(
+    db: Session, web: Web, state: str | None, find: str, after: str
+) -> tuple[list[Line], str | None]:
+    """Return a page of keys in a state (None: all that are counted on), and what the next is after.
+
+    `find` is an identifier of a key or a customer, or a mail address; nothing else is searched.
+    """
+    query = _query(web, state, find)
+    rows = list(db.scalars(query.where(Deposit.id > after).order_by(Deposit.id).limit(PAGE + 1)))
+    lines = [_line(db, web, row) for row in rows[:PAGE]]
+    return lines, rows[PAGE - 1].id if len(rows) > PAGE else None
+
+
+def _query(web: Web, state: str | None, find: str) -> Select[Deposit]:
+    query = select(Deposit).where(Deposit.kind == "real")
+    if state is not None:
+        query = query.where(Deposit.recoverability == state)
+    elif not find:
+        query = query.where(Deposit.recoverability.in_(recoverability.STATES))
+    if "@" in find:
+        owned = select(Address.account).where(
+            Address.lookup == web.keys.lookup(find), Address.verified_at.is_not(None)
+        )
+        query = query.where(Deposit.account.in_(owned))
+    elif find:
+        query = query.where((Deposit.id == find) | (Deposit.account == find))
+    return query
+
+
+def _line(db: Session, web: Web, row: Deposit) -> Line:
+    return Line(
+        row,
+        views.customer(db, web, row.account),
+        custodies.custodies_of(db, row.id),
+        custodies.manifest_of(row).contacts_needed,
+    )
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One key with its dated pieces, how it came to this, and a recovery that is under way."""
+
+    line: Line
+    ways: recoverability.Assessment
+    changes: list[RecoverabilityChange]
+    recoveries: list[Recovery]
+
+
+def detail(db: Session, web: Web, identifier: str) -> Detail:
+    """Return one key; raises NotFound."""
+    row = db.get(Deposit, identifier)
+    if row is None:
+        raise NotFound
+    line = _line(db, web, row)
+    now, fresh = web.clock.now(), web.settings.proof_seconds
+    changes = (
+        select(RecoverabilityChange)
+        .where(RecoverabilityChange.deposit == row.id)
+        .order_by(RecoverabilityChange.id.desc())
+        .limit(CHANGES)
+    )
+    running = select(Recovery).where(Recovery.deposit == row.id, Recovery.ended_at.is_(None))
+    return Detail(
+        line,
+        recoverability.assess(row, line.needed, line.pieces, now, fresh),
+        list(db.scalars(changes)),
+        list(db.scalars(running)),
+    )
+
+
+def piece_of(line: CustodyRow, now: int, fresh: int) -> dict[str, Any]:
+    """Return what is told of a piece: role, state, dates, and whether its proof still counts."""
+    until = recoverability.proven_until(line, fresh)
+    return {
+        "role": line.role,
+        "state": line.state,
+        "share_at": line.last_share_at,
+        "check_at": line.last_check_at,
+        "is_fresh": until is not None and until > now,
+    }

@@ -1,0 +1,147 @@
+"""The admins' pages: drawn on the server, for who is signed in with a passkey and has the role.
+
+Each opens by GET and changes nothing. Who is not signed in is led to where one signs in; who has
+another role finds nothing here, as a stranger would.
+"""
+
+import functools
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from flask import Blueprint, redirect, request
+from flask import Response as FlaskResponse
+from werkzeug.wrappers import Response
+
+from escrow.admin import charts, custody, overview, signin, views
+from escrow.admin.models import Admin
+from escrow.admin.people import name_of
+from escrow.admin.roles import EVERYBODY, SEE_ALL, SUPPORT
+from escrow.admin.signin import Actor
+from escrow.context import web
+from escrow.deposit.recoverability import STATES
+from escrow.errors import NotFound, Unauthenticated
+from escrow.site import language, page
+
+blueprint = Blueprint("admin_pages", "escrow", template_folder="templates")
+RECOVERIES = 100
+_ID = re.compile(r"[0-9a-f]{32}\Z")
+_MOST_SEARCHED = 254
+
+
+def _shown_to(
+    roles: frozenset[str],
+) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+    """Show a page to admins of some roles only; the view is handed who is asking."""
+
+    def wrap(view: Callable[..., Response]) -> Callable[..., Response]:
+        @functools.wraps(view)
+        def guarded(**named: str) -> Response:
+            context = web()
+            try:
+                with context.database.reading() as db:
+                    actor = signin.require(db, roles)
+            except Unauthenticated:
+                return redirect(f"/admin/sign-in?next={quote(request.path)}", 303)
+            signin.note_use(context, actor)
+            return view(actor, **named)
+
+        guarded.roles = roles  # type: ignore[attr-defined]
+        return guarded
+
+    return wrap
+
+
+def _page(actor: Actor, template: str, **values: Any) -> FlaskResponse:
+    context = web()
+    with context.database.reading() as db:
+        name = name_of(context.keys, db.get_one(Admin, actor.admin))
+    sees_all = actor.role in SEE_ALL
+    return page(template, actor=actor, admin_name=name, sees_all=sees_all, **values)
+
+
+@blueprint.get("/admin/sign-in")
+def sign_in() -> Response:
+    """Sign in with a passkey."""
+    return page("admin/sign_in.html")
+
+
+@blueprint.get("/admin/invitation")
+def invitation() -> Response:
+    """Take up an invitation: a name, and a passkey."""
+    return page("admin/invitation.html")
+
+
+@blueprint.get("/admin")
+@_shown_to(EVERYBODY)
+def start(actor: Actor) -> Response:
+    """Show how all keys are doing; support has no business with all of them."""
+    if actor.role == SUPPORT:
+        return redirect("/admin/you", 303)
+    context = web()
+    with context.database.reading() as db:
+        found = overview.look(db, context)
+    words = language()
+    safe, risk, lost = (found.counts[state] for state in STATES)
+    said = words.gettext(
+        "Keys over the last year, by how they are doing. Today: {safe} safe, {risk} at risk, "
+        "{lost} not recoverable.",
+        safe=safe,
+        risk=risk,
+        lost=lost,
+    )
+    chart = charts.stacked(found.days, said)
+    return _page(actor, "admin/overview.html", found=found, chart=chart, now=context.clock.now())
+
+
+@blueprint.get("/admin/custody")
+@_shown_to(SEE_ALL)
+def keys(actor: Actor) -> Response:
+    """List keys, by how they are doing, or one customer's."""
+    state, find = request.args.get("state"), request.args.get("find", "").strip()
+    after = request.args.get("after", "")
+    if state not in {None, "", *STATES} or len(find) > _MOST_SEARCHED:
+        raise NotFound
+    if after and not _ID.match(after):
+        raise NotFound
+    context = web()
+    with context.database.reading() as db:
+        lines, following = custody.page(db, context, state or None, find, after)
+    values = {"lines": lines, "following": following, "state": state or "", "find": find}
+    return _page(actor, "admin/custody.html", states=STATES, after=after, **values)
+
+
+@blueprint.get("/admin/deposits/<id:deposit>")
+@_shown_to(SEE_ALL)
+def key(actor: Actor, deposit: str) -> Response:
+    """Show one key: its pieces with their proofs, and how it came to be as it is."""
+    context = web()
+    with context.database.reading() as db:
+        found = custody.detail(db, context, deposit)
+    now, fresh = context.clock.now(), context.settings.proof_seconds
+    pieces = [custody.piece_of(line, now, fresh) for line in found.line.pieces]
+    return _page(actor, "admin/deposit.html", found=found, pieces=pieces)
+
+
+@blueprint.get("/admin/recoveries")
+@_shown_to(SEE_ALL)
+def recoveries(actor: Actor) -> Response:
+    """List what is under way, with its clocks."""
+    after = request.args.get("after", "")
+    if after and not _ID.match(after):
+        raise NotFound
+    context = web()
+    with context.database.reading() as db:
+        lines, following = views.recoveries(db, context, after, RECOVERIES)
+    return _page(actor, "admin/recoveries.html", lines=lines, following=following)
+
+
+@blueprint.get("/admin/you")
+@_shown_to(EVERYBODY)
+def you(actor: Actor) -> Response:
+    """Show who one is here, and one's own sessions."""
+    context = web()
+    with context.database.reading() as db:
+        sessions = signin.of_admin(db, context, actor.admin)
+    return _page(actor, "admin/you.html", sessions=sessions)
