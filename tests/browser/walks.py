@@ -5,19 +5,30 @@ A page without a walk, or a state that a walk does not reach, fails `test_every_
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from playwright.sync_api import Page
 
-from escrow.deposit.models import CustodyRow
+from escrow.admin import people
+from escrow.deposit.models import CustodyRow, RecoverabilityCount
 from escrow.protocol.kit import Card
 from tests.browser.seeing import Eye
 from tests.support import stretching
 from tests.support.people import Contact, Customer, Deposited, attest, make_deposit, new_id
 from tests.support.world import World
 
+# An authenticator in the browser that always says yes, with a person who is there.
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
 ID = "ab" * 16
 TOKEN = "x" * 43
 
@@ -577,10 +588,76 @@ def not_there(visitor: Visitor) -> None:
     visitor.eye.see("nothing here")
 
 
-STATIC = ("/", "/admin/invitation")
+def admin(visitor: Visitor) -> None:
+    """An owner is invited, looks round, and signs out and in."""
+    site, page, eye = visitor.site, visitor.page, visitor.eye
+    line = page.context.new_cdp_session(page)
+    line.send("WebAuthn.enable")
+    line.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+    made = some_keys(visitor)
+    page.clock.set_system_time(site.clock.now())
+    visitor.open("/admin/invitation")
+    page.locator('[data-part="no-link"]').wait_for()
+    eye.see("admin: link not complete")
+    token = secrets.token_urlsafe(32)
+    with site.database.transaction() as db:
+        people.invite(db, site.web_keys, "First admin", "owner", site.clock.now(), token)
+    visitor.open(f"/admin/invitation#{token}")
+    visitor.at_step("passkey")
+    assert "#" not in page.url
+    eye.see("admin: invitation")
+    page.fill("#name", "Olga de Wit")
+    visitor.send()
+    page.wait_for_url("**/admin")
+    page.locator("summary").click()
+    eye.see("admin: overview")
+    visitor.open("/admin/custody")
+    eye.see("admin: keys")
+    visitor.open("/admin/custody?state=not_recoverable&find=nobody@example.org")
+    eye.see("admin: no such key")
+    visitor.open(f"/admin/deposits/{made.deposit}")
+    eye.see("admin: a key")
+    visitor.open("/admin/recoveries")
+    eye.see("admin: recoveries")
+    visitor.open("/admin/you")
+    eye.see("admin: you")
+    page.locator("[data-current]").click()
+    page.wait_for_url("**/admin/sign-in")
+    eye.see("admin: sign in")
+    visitor.send()
+    page.wait_for_url("**/admin")
+
+
+def some_keys(visitor: Visitor) -> Deposited:
+    """A safe key, one at risk, one that nothing brings back, a recovery under way, and a year."""
+    site, customer = visitor.site, visitor.customer
+    made, _ = site.enrol(customer)
+    site.enrol(customer, 0, 0, label="Photos")
+    lost, _ = site.enrol(customer, 0, 0, label="Diary")
+    kit = lost.manifest.of_role("customer")[0].custody
+    customer.http.post(f"/custodies/{kit}/lost").ok()
+    site.run()
+    site.open_recovery(customer, made)
+    today = site.clock.now() // 86400
+    with site.database.transaction() as db:
+        for ago in range(300, 1, -1):
+            for state, count in (("safe", 30 - ago // 10), ("at_risk", 3 + ago % 3)):
+                db.add(RecoverabilityCount(state=state, day=today - ago, count=count))
+    return made
+
+
+STATIC = ("/",)
 WALKS = {
+    "admin": Walk(
+        ("/admin/invitation", "/admin/sign-in", "/admin", "/admin/custody", "/admin/recoveries",
+         "/admin/deposits/<id:deposit>", "/admin/you"),
+        ("admin: link not complete", "admin: invitation", "admin: overview", "admin: keys",
+         "admin: no such key", "admin: a key", "admin: recoveries", "admin: you",
+         "admin: sign in"),
+        admin,
+    ),
     "static": Walk(
-        ("/", "/admin/invitation"),
+        ("/",),
         tuple(path.partition("#")[0] for path in STATIC),
         plain(*STATIC),
     ),

@@ -5,4 +5,7 @@ const token = location.hash.slice(1);
 history.replaceState(null, "", location.pathname + location.search);
 void import("./page.js").then(({ begin }) => begin(token));
 
+// The link once more in the same window changes the fragment alone, and loads nothing.
+addEventListener("hashchange", () => location.reload());
+
 export {};

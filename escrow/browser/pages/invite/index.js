@@ -5,4 +5,7 @@ const link = location.href;
 history.replaceState(null, "", location.pathname + location.search);
 void import("./page.js").then(({ begin }) => begin(link));
 
+// The link once more in the same window changes the fragment alone, and loads nothing.
+addEventListener("hashchange", () => location.reload());
+
 export {};
