@@ -5,6 +5,7 @@ of all confirmed ones, and the custodian sends notices to exactly those.
 """
 
 import secrets
+from collections.abc import Collection
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,6 +25,19 @@ def rows_of(db: Session, account: str) -> list[Address]:
     """Return the address rows of an account that were not removed, oldest first."""
     query = select(Address).where(Address.account == account, Address.removed_at.is_(None))
     return list(db.scalars(query.order_by(Address.created_at, Address.id)))
+
+
+def confirmed(db: Session, accounts: Collection[str]) -> dict[str, list[Address]]:
+    """Return the confirmed address rows of several accounts, oldest first."""
+    query = select(Address).where(
+        Address.account.in_(accounts),
+        Address.removed_at.is_(None),
+        Address.verified_at.is_not(None),
+    )
+    found: dict[str, list[Address]] = {}
+    for row in db.scalars(query.order_by(Address.created_at, Address.id)):
+        found.setdefault(row.account, []).append(row)
+    return found
 
 
 def lookups_of(db: Session, account: str) -> set[bytes]:

@@ -1,11 +1,14 @@
 """The list of keys for admins: filtered, in pages by keyset; addresses masked, labels not shown."""
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from escrow.account import addresses
 from escrow.account.models import Address
 from escrow.admin import views
 from escrow.context import Web
@@ -20,12 +23,12 @@ CHANGES = 50
 
 @dataclass(frozen=True)
 class Line:
-    """One key: how it is doing since when, and its pieces."""
+    """One key: how it is doing since when, and how many contacts hold a piece."""
 
     deposit: Deposit
     customer: list[str]
-    pieces: list[CustodyRow]
-    needed: int
+    contacts: int
+    held: int
 
 
 def page(
@@ -37,8 +40,7 @@ def page(
     """
     query = _query(web, state, find)
     rows = list(db.scalars(query.where(Deposit.id > after).order_by(Deposit.id).limit(PAGE + 1)))
-    lines = [_line(db, web, row) for row in rows[:PAGE]]
-    return lines, rows[PAGE - 1].id if len(rows) > PAGE else None
+    return _lines(db, web, rows[:PAGE]), rows[PAGE - 1].id if len(rows) > PAGE else None
 
 
 def _query(web: Web, state: str | None, find: str) -> Select[Deposit]:
@@ -57,20 +59,33 @@ def _query(web: Web, state: str | None, find: str) -> Select[Deposit]:
     return query
 
 
-def _line(db: Session, web: Web, row: Deposit) -> Line:
-    return Line(
-        row,
-        views.customer(db, web, row.account),
-        custodies.custodies_of(db, row.id),
-        custodies.manifest_of(row).contacts_needed,
+def _lines(db: Session, web: Web, rows: Sequence[Deposit]) -> list[Line]:
+    """Read what belongs to a page of keys: one query for the pieces, one for the addresses."""
+    contacts, held = Counter[str](), Counter[str]()
+    pieces = select(CustodyRow.deposit, CustodyRow.state).where(
+        CustodyRow.deposit.in_([row.id for row in rows]), CustodyRow.role == "contact"
     )
+    for deposit, state in db.execute(pieces):
+        contacts[deposit] += 1
+        held[deposit] += state == "held"
+    known = addresses.confirmed(db, {row.account for row in rows})
+    return [
+        Line(row, _masked(web, known.get(row.account, ())), contacts[row.id], held[row.id])
+        for row in rows
+    ]
+
+
+def _masked(web: Web, rows: Iterable[Address]) -> list[str]:
+    return [views.masked(addresses.text_of(web.keys, row)) for row in rows]
 
 
 @dataclass(frozen=True)
 class Detail:
     """One key with its dated pieces, how it came to this, and a recovery that is under way."""
 
-    line: Line
+    deposit: Deposit
+    customer: list[str]
+    pieces: list[CustodyRow]
     ways: recoverability.Assessment
     changes: list[RecoverabilityChange]
     recoveries: list[Recovery]
@@ -81,7 +96,7 @@ def detail(db: Session, web: Web, identifier: str) -> Detail:
     row = db.get(Deposit, identifier)
     if row is None:
         raise NotFound
-    line = _line(db, web, row)
+    pieces = custodies.custodies_of(db, row.id)
     now, fresh = web.clock.now(), web.settings.proof_seconds
     changes = (
         select(RecoverabilityChange)
@@ -91,8 +106,10 @@ def detail(db: Session, web: Web, identifier: str) -> Detail:
     )
     running = select(Recovery).where(Recovery.deposit == row.id, Recovery.ended_at.is_(None))
     return Detail(
-        line,
-        recoverability.assess(row, line.needed, line.pieces, now, fresh),
+        row,
+        views.customer(db, web, row.account),
+        pieces,
+        recoverability.assess(row, row.contacts_needed, pieces, now, fresh),
         list(db.scalars(changes)),
         list(db.scalars(running)),
     )

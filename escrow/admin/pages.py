@@ -120,7 +120,7 @@ def key(actor: Actor, deposit: str) -> Response:
     with context.database.reading() as db:
         found = custody.detail(db, context, deposit)
     now, fresh = context.clock.now(), context.settings.proof_seconds
-    pieces = [custody.piece_of(line, now, fresh) for line in found.line.pieces]
+    pieces = [custody.piece_of(line, now, fresh) for line in found.pieces]
     return _page(actor, "admin/deposit.html", found=found, pieces=pieces)
 
 

@@ -217,6 +217,7 @@ def _insert(
         label=web.keys.encrypt(custodies.LABEL, manifest.deposit, account, manifest.label),
         replaces=manifest.replaces,
         created_at=web.clock.now(),
+        contacts_needed=manifest.contacts_needed,
         manifest=new.manifest,
         manifest_signature=new.manifest_signature,
         manifest_hash=manifest.hash,

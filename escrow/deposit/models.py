@@ -60,6 +60,7 @@ class Deposit(Base):
     replaces: Mapped[str | None] = identifier()
     created_at: Mapped[int] = seconds()
     closing_at: Mapped[int | None] = seconds(index=True)
+    contacts_needed: Mapped[int] = mapped_column(Integer)
     manifest: Mapped[bytes] = binary()
     manifest_signature: Mapped[bytes] = binary(64)
     manifest_hash: Mapped[bytes] = binary(32)

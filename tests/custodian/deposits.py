@@ -74,6 +74,7 @@ def store(rig: Rig) -> Stored:
                 state="pending",
                 label=b"",
                 created_at=manifest.created_at,
+                contacts_needed=manifest.contacts_needed,
                 manifest=manifest.data,
                 manifest_signature=bytes(64),
                 manifest_hash=manifest.hash,

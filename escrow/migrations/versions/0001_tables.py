@@ -131,6 +131,7 @@ def upgrade() -> None:
         sa.Column("replaces", sa.String(length=32), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("closing_at", sa.BigInteger(), nullable=True),
+        sa.Column("contacts_needed", sa.Integer(), nullable=False),
         sa.Column("manifest", sa.LargeBinary(), nullable=False),
         sa.Column("manifest_signature", sa.LargeBinary(length=64), nullable=False),
         sa.Column("manifest_hash", sa.LargeBinary(length=32), nullable=False),
