@@ -24,6 +24,8 @@ PARTS = {
     "sealing": "sealing:run",
     "starting": "starting:run",
     "browser": "chromium:run",
+    "admins-sqlite": "admins:run_sqlite",
+    "admins-postgresql": "admins:run_postgresql",
     "ledger": "ledger:run",
     "sqlite": "service:run_sqlite",
     "postgresql": "service:run_postgresql",

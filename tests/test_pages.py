@@ -25,7 +25,14 @@ ID = "ab" * 16
 PAGES = (
     *("/", "/sign-in", "/new-account", "/account", "/deposits", f"/deposits/{ID}"),
     *(f"/deposits/{ID}/drill", "/enrol"),
-    *("/recover", "/admin/invitation", "/admin/sign-in", f"/contact/{ID}", f"/invite/{ID}", f"/veto/{ID}"),
+    *(
+        "/recover",
+        "/admin/invitation",
+        "/admin/sign-in",
+        f"/contact/{ID}",
+        f"/invite/{ID}",
+        f"/veto/{ID}",
+    ),
     *(f"/help/{name}" for name in HELP),
 )
 BROWSER = Path(__file__).resolve().parent.parent / "escrow" / "browser"

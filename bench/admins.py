@@ -1,0 +1,293 @@
+"""Part 7: the admins' pages over a million keys, beside the bare SQL of what they show."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from flask.testing import FlaskClient
+from sqlalchemy import Connection, insert, text
+
+from bench.measure import Line, Part, milliseconds
+from bench.service import _directory
+from escrow.account.models import Account, Address
+from escrow.admin import people, signin
+from escrow.app import create_app
+from escrow.clock import SystemClock
+from escrow.config import Settings
+from escrow.context import Web
+from escrow.db import Database
+from escrow.deposit.models import CustodyRow, Deposit, RecoverabilityChange, RecoverabilityCount
+from escrow.headers import admin_cookie_name
+from escrow.install import install
+from escrow.webkeyfile import load
+from escrow.webkeys import WebKeys
+from tests.support import postgres
+
+DEPOSITS, A_CUSTOMER = 1_000_000, 4
+CHUNK = 20_000
+ROUNDS = 15
+AIM_RATIO, AIM_SECONDS = 2.0, 0.020
+DAY_SECONDS = 86400
+HOST = "http://localhost:8080"
+# One in fifty is at risk, one in a thousand is gone.
+SHARES = ((1000, "not_recoverable"), (50, "at_risk"))
+
+
+def run_sqlite(rounds: int = ROUNDS, deposits: int = DEPOSITS) -> Part:
+    part = _part("SQLite", deposits)
+    with _directory() as directory:
+        _one(part, directory, "", rounds, deposits)
+    return part
+
+
+def run_postgresql(rounds: int = ROUNDS, deposits: int = DEPOSITS) -> Part:
+    part = _part("PostgreSQL", deposits)
+    with _directory() as directory, postgres.started("-c max_connections=20") as server:
+        _one(part, directory, server.url(server.create()), rounds, deposits)
+    return part
+
+
+def _part(name: str, deposits: int) -> Part:
+    return Part(
+        f"The admins' pages: {name}",
+        f"{deposits:,} keys of {deposits // A_CUSTOMER:,} customers, {3 * deposits:,} pieces, a "
+        "year of counts. A page from the session's cookie to the last byte of HTML, in one "
+        "process, beside its own SQL alone, read by the driver; medians, in turn. Where the SQL "
+        "takes a fraction of a millisecond, checking the session and writing HTML weigh most.",
+    )
+
+
+def _one(part: Part, directory: Path, url: str, rounds: int, deposits: int) -> None:
+    settings = Settings(
+        data_dir=directory / "data", database_url=url, public_url=HOST, demo=True
+    ).check()
+    install(settings, SystemClock())
+    database, keys = Database(settings.database), load(settings.key_dir)
+    try:
+        began = time.perf_counter()
+        _fill(database, keys, deposits)
+        part.add(Line("filling", f"{time.perf_counter() - began:.0f} s", f"{deposits:,} keys"))
+        app = create_app(settings, database, keys)
+        client, web = app.test_client(), app.extensions["escrow"]
+        client.set_cookie(
+            admin_cookie_name(settings), _signed_in(database, web), domain="localhost"
+        )
+        for what, path, queries in _pages(keys, deposits):
+            _compare(part, what, client, database, path, queries, rounds)
+    finally:
+        database.close()
+
+
+def _signed_in(database: Database, web: Web) -> str:
+    with database.transaction() as db:
+        token, now = secrets.token_urlsafe(32), web.clock.now()
+        row = people.invite(db, web.keys, "Auditor", "auditor", now, token)
+        people.accept(db, web.keys, row, "Auditor", b"credential", b"key")
+        _, cookie = signin.create(db, web, row.id)
+    return cookie
+
+
+def _id(kind: str, number: int) -> str:
+    return hashlib.md5(f"{kind}{number}".encode(), usedforsecurity=False).hexdigest()
+
+
+def _state(number: int) -> str:
+    return next((state for step, state in SHARES if number % step == 0), "safe")
+
+
+def _fill(database: Database, keys: WebKeys, deposits: int) -> None:
+    for start in range(0, deposits, CHUNK):
+        numbers = range(start, min(start + CHUNK, deposits))
+        with database.transaction() as db:
+            connection = db.connection()
+            for table, rows in _rows(keys, numbers):
+                connection.execute(insert(table), rows)
+    now = int(time.time())
+    with database.transaction() as db:
+        counts = dict.fromkeys(("safe", "at_risk", "not_recoverable"), 0)
+        for number in range(deposits):
+            counts[_state(number)] += 1
+        for ago in range(365, -1, -1):
+            for state, count in counts.items():
+                part = count * (365 - ago) // 365
+                day = now // DAY_SECONDS - ago
+                db.add(RecoverabilityCount(state=state, day=day, count=part))
+    with database.engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
+
+
+def _rows(keys: WebKeys, numbers: range) -> Iterator[tuple[Any, list[dict[str, Any]]]]:
+    now = int(time.time())
+    owners = sorted({number // A_CUSTOMER for number in numbers})
+    new = [owner for owner in owners if owner * A_CUSTOMER >= numbers.start]
+    yield (
+        Account,
+        [
+            {"id": _id("account", one), "state": "active", "locale": "en", "created_at": now}
+            for one in new
+        ],
+    )
+    yield Address, [_address(keys, one, now) for one in new]
+    yield Deposit, [_deposit(one, now) for one in numbers]
+    yield (
+        RecoverabilityChange,
+        [
+            {"deposit": _id("deposit", one), "was": None, "now": _state(one), "at": now - one}
+            for one in numbers
+        ],
+    )
+    yield (
+        CustodyRow,
+        [
+            _custody(one, group, role, now)
+            for one in numbers
+            for group, role in enumerate(("customer", "contact", "provider"))
+        ],
+    )
+
+
+def _address(keys: WebKeys, number: int, now: int) -> dict[str, Any]:
+    identifier, account = _id("address", number), _id("account", number)
+    written = f"customer{number}@example.org"
+    return {
+        "id": identifier,
+        "account": account,
+        "lookup": keys.lookup(written),
+        "address": keys.encrypt(("address", "address"), identifier, account, written),
+        "created_at": now,
+        "verified_at": now,
+    }
+
+
+def _deposit(number: int, now: int) -> dict[str, Any]:
+    return {
+        "id": _id("deposit", number),
+        "account": _id("account", number // A_CUSTOMER),
+        "kind": "real",
+        "state": "complete",
+        "label": b"label",
+        "created_at": now - number,
+        "contacts_needed": 1,
+        "manifest": b"{}",
+        "manifest_signature": bytes(64),
+        "manifest_hash": bytes(32),
+        "body_sha256": bytes(32),
+        "recoverability": _state(number),
+        "recoverability_at": now - number,
+        "recoverability_until": now + number,
+    }
+
+
+def _custody(number: int, group: int, role: str, now: int) -> dict[str, Any]:
+    return {
+        "id": _id(role, number),
+        "deposit": _id("deposit", number),
+        "account": _id("account", number // A_CUSTOMER),
+        "role": role,
+        "group": group,
+        "member": 0,
+        "state": "held",
+        "attest_key": bytes(32),
+        "release_key": bytes(32),
+        "paused": False,
+        "last_share_at": now - number,
+    }
+
+
+Query = tuple[str, dict[str, Any]]
+
+
+def _pages(keys: WebKeys, deposits: int) -> list[tuple[str, str, list[Query]]]:
+    middle = "8" + "0" * 31
+    list_sql = (
+        "SELECT * FROM deposit WHERE kind = 'real' AND recoverability = :state AND id > :after "
+        "ORDER BY id LIMIT 51"
+    )
+    all_sql = (
+        "SELECT * FROM deposit WHERE kind = 'real' AND recoverability IN "
+        "('safe', 'at_risk', 'not_recoverable') AND id > :after ORDER BY id LIMIT 51"
+    )
+    wanted = deposits // A_CUSTOMER // 2
+    search_sql = (
+        "SELECT * FROM deposit WHERE kind = 'real' AND recoverability IN "
+        "('safe', 'at_risk', 'not_recoverable') AND account IN (SELECT account FROM address "
+        "WHERE lookup = :lookup) AND id > '' ORDER BY id LIMIT 51"
+    )
+    one = _id("deposit", deposits // 2)
+    count_sql = "SELECT * FROM recoverability_count WHERE state = :state AND day > 0"
+    piece_sql = 'SELECT * FROM custody WHERE deposit = :deposit ORDER BY "group", member'
+    first: Query = (all_sql, {"after": ""})
+    deep: Query = (all_sql, {"after": middle})
+    risky: Query = (list_sql, {"state": "at_risk", "after": middle})
+    address = f"customer{wanted}@example.org"
+    return [
+        (
+            "overview",
+            "/admin",
+            [(count_sql, {"state": state}) for state in ("safe", "at_risk", "not_recoverable")],
+        ),
+        ("all keys, first page", "/admin/custody", [first]),
+        ("all keys, deep page", f"/admin/custody?after={middle}", [deep]),
+        ("at risk, deep page", f"/admin/custody?state=at_risk&after={middle}", [risky]),
+        (
+            "a customer's, by address",
+            f"/admin/custody?find={address}",
+            [(search_sql, {"lookup": keys.lookup(address)})],
+        ),
+        (
+            "one key",
+            f"/admin/deposits/{one}",
+            [
+                ("SELECT * FROM deposit WHERE id = :deposit", {"deposit": one}),
+                (piece_sql, {"deposit": one}),
+            ],
+        ),
+    ]
+
+
+def _compare(
+    part: Part,
+    what: str,
+    client: FlaskClient,
+    database: Database,
+    path: str,
+    queries: list[Query],
+    rounds: int,
+) -> None:
+    def page() -> None:
+        answer = client.get(path, base_url=HOST, headers={"Accept": "text/html"})
+        assert answer.status_code in {200, 404}, (path, answer.status_code)
+
+    with database.engine.connect() as connection:
+        ours, bare = [], []
+        for turn in range(rounds + 1):
+            taken = _seconds(page), _seconds(lambda: _read(connection, queries))
+            if turn:  # the first one fills caches
+                ours.append(taken[0])
+                bare.append(taken[1])
+    ratio = statistics.median(a / b for a, b in zip(ours, bare, strict=True))
+    page_time, sql_time = statistics.median(ours), statistics.median(bare)
+    part.add(
+        Line(
+            what, milliseconds(page_time), f"SQL alone: {milliseconds(sql_time)}", ratio, AIM_RATIO
+        )
+    )
+    limit = f"{milliseconds(AIM_SECONDS)} a page"
+    part.add(Line(what, milliseconds(page_time), limit, page_time / AIM_SECONDS, 1.0))
+
+
+def _read(connection: Connection, queries: list[Query]) -> None:
+    for statement, values in queries:
+        connection.execute(text(statement), values).fetchall()
+
+
+def _seconds(do: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    do()
+    return time.perf_counter() - start
