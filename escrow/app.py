@@ -11,6 +11,7 @@ from escrow import __version__, headers, openapi, pages, problems, site
 from escrow.account import api as account
 from escrow.account import login_api as login
 from escrow.admin import api as admin
+from escrow.admin import exports_api as admin_exports
 from escrow.admin import pages as admin_pages
 from escrow.admin import signin_api as admin_signin
 from escrow.api import Body, IdConverter, IndexConverter
@@ -112,6 +113,7 @@ def _register_routes(app: EscrowApp, settings: Settings) -> None:
         collecting_api.blueprint,
         admin.blueprint,
         admin_signin.blueprint,
+        admin_exports.blueprint,
         ledger.blueprint,
         openapi.blueprint,
         pages.blueprint,

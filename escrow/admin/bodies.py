@@ -104,3 +104,18 @@ class SessionList(Body):
     """An admin's own sessions."""
 
     sessions: list[SessionLine]
+
+
+class KeysIn(Body):
+    """Which keys, as on the page: a state or null for all, what is looked for, where to go on."""
+
+    state: Literal["safe", "at_risk", "not_recoverable"] | None = None
+    find: Annotated[str, Text(254)] = ""
+    after: Identifier | None = None
+
+
+class ExportOut(Body):
+    """A part of a list as CSV (RFC 4180, UTF-8); `next` is where the next part begins."""
+
+    csv: str
+    next: Identifier | None

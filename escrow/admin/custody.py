@@ -32,15 +32,16 @@ class Line:
 
 
 def page(
-    db: Session, web: Web, state: str | None, find: str, after: str
+    db: Session, web: Web, state: str | None, find: str, after: str, length: int | None = None
 ) -> tuple[list[Line], str | None]:
     """Return a page of keys in a state (None: all that are counted on), and what the next is after.
 
     `find` is an identifier of a key or a customer, or a mail address; nothing else is searched.
     """
-    query = _query(web, state, find)
-    rows = list(db.scalars(query.where(Deposit.id > after).order_by(Deposit.id).limit(PAGE + 1)))
-    return _lines(db, web, rows[:PAGE]), rows[PAGE - 1].id if len(rows) > PAGE else None
+    length = length or PAGE
+    query = _query(web, state, find).where(Deposit.id > after).order_by(Deposit.id)
+    rows = list(db.scalars(query.limit(length + 1)))
+    return _lines(db, web, rows[:length]), rows[length - 1].id if len(rows) > length else None
 
 
 def _query(web: Web, state: str | None, find: str) -> Select[Deposit]:

@@ -26,6 +26,7 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("POST", "/api/v1/admin/invitations/accept"): ANYBODY,
     ("POST", "/api/v1/admin/challenges"): ANYBODY,
     ("POST", "/api/v1/admin/sessions"): ANYBODY,
+    ("POST", "/api/v1/admin/exports/keys"): SEE_ALL,
     ("POST", "/api/v1/admin/step-up/challenge"): EVERYBODY,
     ("POST", "/api/v1/admin/step-up"): EVERYBODY,
     ("GET", "/api/v1/admin/sessions"): EVERYBODY,
@@ -45,6 +46,7 @@ BODIES = {
         410,
     ),
     "/api/v1/admin/challenges": ({}, 200),
+    "/api/v1/admin/exports/keys": ({}, 200),
     "/api/v1/admin/step-up/challenge": ({}, 200),
 }
 ANSWER = {
@@ -91,7 +93,7 @@ def test_every_route_lets_in_whom_it_must_and_nobody_else(world: World, who: str
         else:
             body, _ = BODIES.get(rule, (ANSWER, 0)) if method == "POST" else (None, 0)
             status = crew.call(method, path.removeprefix("/api/v1"), body).status
-            closed = 401
+            closed = 404 if who in EVERYBODY else 401
         expected = closed if who not in allowed else opened(method, rule, who)
         assert status == expected, (method, rule, who)
 

@@ -1,0 +1,64 @@
+"""Lists that leave the house: as CSV, in parts, each with its entry in the ledger.
+
+A cell that a spreadsheet would take for a formula gets an apostrophe before it (OWASP, "CSV
+injection"): an address is what its owner typed.
+"""
+
+import csv
+import io
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from escrow.admin import custody
+from escrow.admin.custody import Line
+from escrow.admin.signin import Actor
+from escrow.context import Web
+from escrow.ledger.append import append
+from escrow.protocol.encoding import sha256
+
+PART = 10_000
+HEAD = (
+    *("key", "account", "customer", "state", "recoverability", "since", "made_on"),
+    *("contacts", "contacts_holding", "contacts_needed"),
+)
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def keys(
+    db: Session, web: Web, actor: Actor, state: str | None, find: str, after: str
+) -> tuple[str, str | None]:
+    """Return a part of the list as CSV, and what the next part is after.
+
+    Says `admin exported`, with the SHA-256 of the text as UTF-8, in the same transaction.
+    """
+    lines, following = custody.page(db, web, state, find, after, PART)
+    text = _written(lines)
+    what = f"list of keys ({state or 'all'}) by admin {actor.admin}"
+    said = {"what": what, "body_sha256": sha256(text.encode())}
+    append(db, web.author, "admin exported", said)
+    return text, following
+
+
+def _written(lines: list[Line]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer.writerow(HEAD)
+    for line in lines:
+        row = line.deposit
+        cells = (
+            *(row.id, row.account, " ".join(line.customer), row.state, row.recoverability or ""),
+            *(_date(row.recoverability_at), _date(row.created_at)),
+            *(str(line.contacts), str(line.held), str(row.contacts_needed)),
+        )
+        writer.writerow([guarded(cell) for cell in cells])
+    return out.getvalue()
+
+
+def _date(at: int | None) -> str:
+    return "" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def guarded(cell: str) -> str:
+    """Write a cell so that no spreadsheet computes it."""
+    return f"'{cell}" if cell.startswith(_FORMULAS) else cell
