@@ -12,6 +12,7 @@ from escrow.account import api as account
 from escrow.account import login_api as login
 from escrow.admin import api as admin
 from escrow.admin import exports_api as admin_exports
+from escrow.admin import ledger_api as admin_ledger
 from escrow.admin import pages as admin_pages
 from escrow.admin import signin_api as admin_signin
 from escrow.api import Body, IdConverter, IndexConverter
@@ -114,6 +115,7 @@ def _register_routes(app: EscrowApp, settings: Settings) -> None:
         admin.blueprint,
         admin_signin.blueprint,
         admin_exports.blueprint,
+        admin_ledger.blueprint,
         ledger.blueprint,
         openapi.blueprint,
         pages.blueprint,

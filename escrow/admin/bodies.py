@@ -119,3 +119,18 @@ class ExportOut(Body):
 
     csv: str
     next: Identifier | None
+
+
+class PieceLine(Body):
+    """One piece of a key: who of the three holds it."""
+
+    custody: Identifier
+    role: Literal["customer", "contact", "provider"]
+
+
+class DescriptionOut(Body):
+    """What of a key's signed description an admin's browser needs to check its history."""
+
+    deposit: Identifier
+    ledger_vkey: str
+    custodies: list[PieceLine]

@@ -12,7 +12,6 @@ from escrow.context import Web, web
 from escrow.deposit import bodies, closing, contact, contacts, custodies, enrol, flow, views
 from escrow.deposit.models import CustodyRow, Deposit
 from escrow.ledger import read
-from escrow.ledger.models import LedgerEvent
 
 blueprint = api_blueprint("deposit")
 
@@ -96,15 +95,7 @@ def get_deposit_events(deposit: str, query: bodies.AfterQuery) -> Any:
     """Show what the ledger says of a deposit of mine."""
     with web().database.reading() as db:
         row = mine(db, deposit)
-        return _page(read.entries_of(db, deposit=row.id, after=query.after))
-
-
-def _page(rows: list[LedgerEvent]) -> Result:
-    full = len(rows) == read.PAGE
-    return {
-        "events": [read.entry_document(row) for row in rows],
-        "next": rows[-1].index if full else None,
-    }
+        return read.entry_page(read.entries_of(db, deposit=row.id, after=query.after))
 
 
 @blueprint.get("/custodies/<id:custody>")
@@ -127,7 +118,7 @@ def get_custody_events(custody: str, query: bodies.AfterQuery) -> Any:
     with context.database.reading() as db:
         row = contact.signer(db, context, custody)
         rows = read.entries_of(db, deposit=row.deposit, custody=row.id, after=query.after)
-        return _page(rows)
+        return read.entry_page(rows)
 
 
 @blueprint.post("/custodies/<id:custody>/invitation")

@@ -6,7 +6,7 @@ out only once they do.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -103,6 +103,12 @@ def entry_document(row: LedgerEvent | Row[*tuple[Any, ...]]) -> dict[str, object
         "nonce": b64url(row.nonce or b""),
         "event": b64url(row.body or b""),
     }
+
+
+def entry_page(rows: Sequence[LedgerEvent]) -> dict[str, Any]:
+    """Return a page of entries, and what the next one is after."""
+    following = rows[-1].index if len(rows) == PAGE else None
+    return {"events": [entry_document(row) for row in rows], "next": following}
 
 
 def entry_of(db: Session, event_id: str) -> LedgerEvent | None:

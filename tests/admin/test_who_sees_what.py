@@ -27,6 +27,8 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("POST", "/api/v1/admin/challenges"): ANYBODY,
     ("POST", "/api/v1/admin/sessions"): ANYBODY,
     ("POST", "/api/v1/admin/exports/keys"): SEE_ALL,
+    ("GET", "/api/v1/admin/deposits/<id:deposit>"): SEE_ALL,
+    ("GET", "/api/v1/admin/deposits/<id:deposit>/events"): SEE_ALL,
     ("POST", "/api/v1/admin/step-up/challenge"): EVERYBODY,
     ("POST", "/api/v1/admin/step-up"): EVERYBODY,
     ("GET", "/api/v1/admin/sessions"): EVERYBODY,

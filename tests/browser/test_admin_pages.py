@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import CDPSession, Page, expect
+from playwright.sync_api import CDPSession, Page, Route, expect
 from sqlalchemy import func, select
 
 from escrow.admin import people
@@ -72,6 +73,38 @@ def test_a_list_is_saved_after_the_passkey_was_asked_again_and_the_ledger_says_s
     with site.database.reading() as db:
         query = select(func.count()).where(LedgerEvent.type == "admin exported")
         assert db.scalar(query) == 1
+
+
+@pytest.mark.usefixtures("line")
+def test_what_the_log_says_of_a_key_is_proven_by_the_admins_browser(
+    site: World, watched: Watched
+) -> None:
+    page = watched.page
+    made, _ = site.enrol(site.customer())
+    enter(site, page)
+    page.clock.set_system_time(site.clock.now())
+    path = f"/admin/deposits/{made.deposit}"
+    page.goto(f"{site.settings.public_url}{path}")
+    page.locator("[data-history] > summary").click()
+    page.locator("[data-slot=history]").get_by_text("stand in the log").wait_for()
+    shown = page.locator("[data-history] ol li").all_inner_texts()
+    assert any("All pieces are in place." in line for line in shown)
+    assert "The key was cut into pieces" in shown[-1]
+    assert any("The contact has the piece." in line for line in shown)
+    proofs = [url for url in watched.requests if "/ledger/proof/" in url]
+    assert len(proofs) == len(shown)
+
+    def tell(route: Route) -> None:
+        answer = route.fetch()
+        document = answer.json()
+        document["events"][-1]["index"] -= 1
+        route.fulfill(response=answer, body=json.dumps(document))
+
+    page.route(f"**{path}/events*", tell)
+    page.reload()
+    page.locator("[data-history] > summary").click()
+    page.locator("[data-slot=history]").get_by_text("we stopped here").wait_for()
+    assert page.locator("[data-history] ol li").count() == 0
 
 
 def test_who_does_not_show_the_passkey_gets_no_list_and_does_not_come_in(

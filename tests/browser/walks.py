@@ -617,6 +617,9 @@ def admin(visitor: Visitor) -> None:
     eye.see("admin: no such key")
     visitor.open(f"/admin/deposits/{made.deposit}")
     eye.see("admin: a key")
+    page.locator("[data-history] > summary").click()
+    page.locator("[data-history] li").first.wait_for()
+    eye.see("admin: what the log says")
     visitor.open("/admin/recoveries")
     eye.see("admin: recoveries")
     visitor.open("/admin/you")
@@ -652,8 +655,8 @@ WALKS = {
         ("/admin/invitation", "/admin/sign-in", "/admin", "/admin/custody", "/admin/recoveries",
          "/admin/deposits/<id:deposit>", "/admin/you"),
         ("admin: link not complete", "admin: invitation", "admin: overview", "admin: keys",
-         "admin: no such key", "admin: a key", "admin: recoveries", "admin: you",
-         "admin: sign in"),
+         "admin: no such key", "admin: a key", "admin: what the log says", "admin: recoveries",
+         "admin: you", "admin: sign in"),
         admin,
     ),
     "static": Walk(

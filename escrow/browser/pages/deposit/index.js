@@ -138,9 +138,11 @@ async function showHistory() {
   fill(page, { history: say("history.loading") });
   try {
     const names = new Map(deposit.custodies.map((/** @type {Piece} */ piece) => [piece.custody, nameOf(piece)]));
-    const { provenHistory } = await import("./history.js");
+    const { provenHistory } = await import("../../ui/provenhistory.js");
+    const line = await import("./line.js");
+    const path = `deposits/${identifier}/events`;
     const pinned = documentIn(deposit.manifest).ledger_vkey;
-    const found = await provenHistory(identifier, pinned, (done, all) =>
+    const found = await provenHistory(line, identifier, path, pinned, (done, all) =>
       fill(page, { history: say("history.checking", { done, all }) }),
     );
     one("ol.history").replaceChildren(...lines(found, names));
