@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from escrow.account.sweep import sweep
+from escrow.admin.sweep import sweep as sweep_admins
 
 if TYPE_CHECKING:
     from escrow.custodian.service import Custodian
@@ -22,5 +23,6 @@ class Housekeeping:
         if now - self._last >= HOUR_SECONDS:
             with custodian.database.transaction() as db:
                 sweep(db, now)
+                sweep_admins(db, now)
             self._last = now
         return 0

@@ -1,0 +1,16 @@
+"""Throwing away what is over: sessions and invitations of admins."""
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from escrow.admin.models import Admin, AdminChallenge, AdminSession
+
+KEPT_SECONDS = 30 * 86400
+
+
+def sweep(db: Session, now: int) -> None:
+    """Delete challenges that are too old, and what is a month old: no session lasts a day."""
+    db.execute(delete(AdminChallenge).where(AdminChallenge.expires_at <= now))
+    db.execute(delete(AdminSession).where(AdminSession.created_at <= now - KEPT_SECONDS))
+    invited = (Admin.state == "invited") & (Admin.expires_at <= now - KEPT_SECONDS)
+    db.execute(delete(Admin).where(invited))
