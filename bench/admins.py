@@ -71,7 +71,7 @@ def _one(part: Part, directory: Path, url: str, rounds: int, deposits: int) -> N
     database, keys = Database(settings.database), load(settings.key_dir)
     try:
         began = time.perf_counter()
-        _fill(database, keys, deposits)
+        fill(database, keys, deposits)
         part.add(Line("filling", f"{time.perf_counter() - began:.0f} s", f"{deposits:,} keys"))
         app = create_app(settings, database, keys)
         client, web = app.test_client(), app.extensions["escrow"]
@@ -93,7 +93,7 @@ def _signed_in(database: Database, web: Web) -> str:
     return cookie
 
 
-def _id(kind: str, number: int) -> str:
+def id_of(kind: str, number: int) -> str:
     return hashlib.md5(f"{kind}{number}".encode(), usedforsecurity=False).hexdigest()
 
 
@@ -101,7 +101,7 @@ def _state(number: int) -> str:
     return next((state for step, state in SHARES if number % step == 0), "safe")
 
 
-def _fill(database: Database, keys: WebKeys, deposits: int) -> None:
+def fill(database: Database, keys: WebKeys, deposits: int) -> None:
     for start in range(0, deposits, CHUNK):
         numbers = range(start, min(start + CHUNK, deposits))
         with database.transaction() as db:
@@ -129,7 +129,7 @@ def _rows(keys: WebKeys, numbers: range) -> Iterator[tuple[Any, list[dict[str, A
     yield (
         Account,
         [
-            {"id": _id("account", one), "state": "active", "locale": "en", "created_at": now}
+            {"id": id_of("account", one), "state": "active", "locale": "en", "created_at": now}
             for one in new
         ],
     )
@@ -138,7 +138,7 @@ def _rows(keys: WebKeys, numbers: range) -> Iterator[tuple[Any, list[dict[str, A
     yield (
         RecoverabilityChange,
         [
-            {"deposit": _id("deposit", one), "was": None, "now": _state(one), "at": now - one}
+            {"deposit": id_of("deposit", one), "was": None, "now": _state(one), "at": now - one}
             for one in numbers
         ],
     )
@@ -153,7 +153,7 @@ def _rows(keys: WebKeys, numbers: range) -> Iterator[tuple[Any, list[dict[str, A
 
 
 def _address(keys: WebKeys, number: int, now: int) -> dict[str, Any]:
-    identifier, account = _id("address", number), _id("account", number)
+    identifier, account = id_of("address", number), id_of("account", number)
     written = f"customer{number}@example.org"
     return {
         "id": identifier,
@@ -167,8 +167,8 @@ def _address(keys: WebKeys, number: int, now: int) -> dict[str, Any]:
 
 def _deposit(number: int, now: int) -> dict[str, Any]:
     return {
-        "id": _id("deposit", number),
-        "account": _id("account", number // A_CUSTOMER),
+        "id": id_of("deposit", number),
+        "account": id_of("account", number // A_CUSTOMER),
         "kind": "real",
         "state": "complete",
         "label": b"label",
@@ -186,9 +186,9 @@ def _deposit(number: int, now: int) -> dict[str, Any]:
 
 def _custody(number: int, group: int, role: str, now: int) -> dict[str, Any]:
     return {
-        "id": _id(role, number),
-        "deposit": _id("deposit", number),
-        "account": _id("account", number // A_CUSTOMER),
+        "id": id_of(role, number),
+        "deposit": id_of("deposit", number),
+        "account": id_of("account", number // A_CUSTOMER),
         "role": role,
         "group": group,
         "member": 0,
@@ -219,7 +219,7 @@ def _pages(keys: WebKeys, deposits: int) -> list[tuple[str, str, list[Query]]]:
         "('safe', 'at_risk', 'not_recoverable') AND account IN (SELECT account FROM address "
         "WHERE lookup = :lookup) AND id > '' ORDER BY id LIMIT 51"
     )
-    one = _id("deposit", deposits // 2)
+    one = id_of("deposit", deposits // 2)
     count_sql = "SELECT * FROM recoverability_count WHERE state = :state AND day > 0"
     piece_sql = 'SELECT * FROM custody WHERE deposit = :deposit ORDER BY "group", member'
     first: Query = (all_sql, {"after": ""})
