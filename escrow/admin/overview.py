@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from escrow.admin.models import Approval
 from escrow.context import Web
 from escrow.deposit import recoverability
 from escrow.ledger.models import CheckpointRow
@@ -21,13 +22,15 @@ MOST = 1000  # counted to here, and "more" from there
 class Overview:
     """Counts now, of every day of a year, and of what is under way.
 
-    `days` begins `YEAR_DAYS` before today. `refused` are mails that no server took.
+    `days` begins `YEAR_DAYS` before today. `refused` are mails that no server took, `approvals`
+    proposals that wait for another signature.
     """
 
     counts: dict[str, int]
     days: dict[str, list[int]]
     recoveries: dict[str, int]
     refused: int
+    approvals: int
     size: int
     signed_at: int | None
 
@@ -57,9 +60,23 @@ def look(db: Session, web: Web) -> Overview:
         days=recoverability.history(db, today - YEAR_DAYS, today),
         recoveries=_under_way(db),
         refused=db.scalar(select(func.count()).select_from(refused)) or 0,
+        approvals=_waiting(db),
         size=newest.size if newest is not None else 0,
         signed_at=newest.at if newest is not None else None,
     )
+
+
+def refused_mails(db: Session) -> list[Outbox]:
+    """Return the mails that no server took, the newest first, at most as many as are counted."""
+    mails = select(Outbox).where(Outbox.state == "refused")
+    return list(db.scalars(mails.order_by(Outbox.next_at.desc()).limit(MOST)))
+
+
+def _waiting(db: Session) -> int:
+    waiting = select(func.count(Approval.proposal.distinct())).where(
+        Approval.executed_at.is_(None), Approval.refused.is_(None)
+    )
+    return db.scalar(waiting) or 0
 
 
 def _under_way(db: Session) -> dict[str, int]:

@@ -25,7 +25,7 @@ from escrow.errors import NotFound, Unauthenticated
 from escrow.site import language, page
 
 blueprint = Blueprint("admin_pages", "escrow", template_folder="templates")
-RECOVERIES = 100
+RECOVERIES = APPROVALS = 100
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 _MOST_SEARCHED = 254
 
@@ -135,6 +135,28 @@ def recoveries(actor: Actor) -> Response:
     with context.database.reading() as db:
         lines, following = views.recoveries(db, context, after, RECOVERIES)
     return _page(actor, "admin/recoveries.html", lines=lines, following=following)
+
+
+@blueprint.get("/admin/approvals")
+@_shown_to(SEE_ALL)
+def approvals(actor: Actor) -> Response:
+    """List what waits for another signature."""
+    after = request.args.get("after", "")
+    if after and not _ID.match(after):
+        raise NotFound
+    context = web()
+    with context.database.reading() as db:
+        lines, following = views.approvals(db, context, after, APPROVALS)
+    return _page(actor, "admin/approvals.html", lines=lines, following=following)
+
+
+@blueprint.get("/admin/mail")
+@_shown_to(SEE_ALL)
+def mail(actor: Actor) -> Response:
+    """List the mails that no server took."""
+    with web().database.reading() as db:
+        lines = overview.refused_mails(db)
+    return _page(actor, "admin/mail.html", lines=lines)
 
 
 @blueprint.get("/admin/you")

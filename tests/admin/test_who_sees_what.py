@@ -20,6 +20,8 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("GET", "/admin/custody"): SEE_ALL,
     ("GET", "/admin/deposits/<id:deposit>"): SEE_ALL,
     ("GET", "/admin/recoveries"): SEE_ALL,
+    ("GET", "/admin/approvals"): SEE_ALL,
+    ("GET", "/admin/mail"): SEE_ALL,
     ("GET", "/admin/sign-in"): ANYBODY,
     ("GET", "/admin/invitation"): ANYBODY,
     ("POST", "/api/v1/admin/invitations/challenge"): ANYBODY,

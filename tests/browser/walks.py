@@ -13,7 +13,11 @@ from typing import Any
 from playwright.sync_api import Page
 
 from escrow.admin import people
+from escrow.admin.flow import BODY
+from escrow.admin.models import Approval
+from escrow.admin.operations import write_body
 from escrow.deposit.models import CustodyRow, RecoverabilityCount
+from escrow.mail.models import Outbox
 from escrow.protocol.kit import Card
 from tests.browser.seeing import Eye
 from tests.support import stretching
@@ -622,6 +626,10 @@ def admin(visitor: Visitor) -> None:
     eye.see("admin: what the log says")
     visitor.open("/admin/recoveries")
     eye.see("admin: recoveries")
+    visitor.open("/admin/approvals")
+    eye.see("admin: approvals")
+    visitor.open("/admin/mail")
+    eye.see("admin: mail")
     visitor.open("/admin/you")
     eye.see("admin: you")
     page.locator("[data-current]").click()
@@ -641,6 +649,7 @@ def some_keys(visitor: Visitor) -> Deposited:
     customer.http.post(f"/custodies/{kit}/lost").ok()
     site.run()
     site.open_recovery(customer, made)
+    bounced(site, customer.account)
     today = site.clock.now() // 86400
     with site.database.transaction() as db:
         for ago in range(300, 1, -1):
@@ -649,14 +658,52 @@ def some_keys(visitor: Visitor) -> Deposited:
     return made
 
 
+def bounced(site: World, account: str) -> None:
+    """A mail came back, and an operator proposes to set another address."""
+    now = site.clock.now()
+    contents = {"nonce": new_id(), "reason": "Contract ended.", "address": "mira@example.org"}
+    body = write_body("set-address", contents)
+    with site.database.transaction() as db:
+        identifier = new_id()
+        db.add(
+            Outbox(
+                id=new_id(),
+                key="bounced",
+                message="deposit_complete",
+                state="refused",
+                account=account,
+                address_hash=bytes(32),
+                created_at=now,
+                next_at=now,
+                settled_at=now,
+                answer="550",
+            )
+        )
+        db.add(
+            Approval(
+                id=identifier,
+                proposal=contents["nonce"],
+                operation="set-address",
+                target=account,
+                body=site.web_keys.encrypt(BODY, identifier, identifier, body.decode()),
+                body_sha256=bytes(32),
+                credential="operator:anna",
+                signature=bytes(64),
+                expires=now + 86400,
+                created_at=now,
+            )
+        )
+
+
 STATIC = ("/",)
 WALKS = {
     "admin": Walk(
         ("/admin/invitation", "/admin/sign-in", "/admin", "/admin/custody", "/admin/recoveries",
+         "/admin/approvals", "/admin/mail",
          "/admin/deposits/<id:deposit>", "/admin/you"),
         ("admin: link not complete", "admin: invitation", "admin: overview", "admin: keys",
          "admin: no such key", "admin: a key", "admin: what the log says", "admin: recoveries",
-         "admin: you", "admin: sign in"),
+         "admin: approvals", "admin: mail", "admin: you", "admin: sign in"),
         admin,
     ),
     "static": Walk(
