@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from escrow.app import EscrowApp, create_app
 from escrow.context import Web
 from escrow.db import Base, Database
+from escrow.headers import admin_cookie_name
 from tests.support.browser import API, Client, problem
 from tests.support.mailbox import free_port
 from tests.support.people import Customer
@@ -45,6 +46,8 @@ def test_without_a_database_every_endpoint_says_so(web: Web, away: Database) -> 
         "Escrow-Custody": "ab" * 16,
         "Escrow-Time": str(web.clock.now()),
         "Escrow-Signature": "A" * 86,
+        "Cookie": f"{admin_cookie_name(web.settings)}={'A' * 43}",
+        "Sec-Fetch-Site": "same-origin",
     }
     for method, path in rules(app, "GET", "DELETE"):
         answer = client.open(path, method=method, headers=token)
