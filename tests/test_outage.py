@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask.testing import FlaskClient
@@ -40,13 +41,14 @@ def test_without_a_database_every_endpoint_says_so(web: Web, away: Database) -> 
     app = create_app(web.settings, away, web.keys, web.clock)
     app.test_client_class = Client
     client = app.test_client()
+    name, host = admin_cookie_name(web.settings), urlsplit(web.settings.public_url).hostname
+    client.set_cookie(name, "A" * 43, domain=str(host), secure=True)
     problem(client.get("/healthz"), 503, "unavailable")
     token = {
         "Authorization": f"Bearer {'A' * 43}",
         "Escrow-Custody": "ab" * 16,
         "Escrow-Time": str(web.clock.now()),
         "Escrow-Signature": "A" * 86,
-        "Cookie": f"{admin_cookie_name(web.settings)}={'A' * 43}",
         "Sec-Fetch-Site": "same-origin",
     }
     for method, path in rules(app, "GET", "DELETE"):
