@@ -101,14 +101,15 @@ def _state(number: int) -> str:
     return next((state for step, state in SHARES if number % step == 0), "safe")
 
 
-def fill(database: Database, keys: WebKeys, deposits: int) -> None:
+def fill(database: Database, keys: WebKeys, deposits: int, now: int = 0) -> None:
+    """Write keys with all that belongs to them into an empty database, a year old at `now`."""
+    now = now or int(time.time())
     for start in range(0, deposits, CHUNK):
         numbers = range(start, min(start + CHUNK, deposits))
         with database.transaction() as db:
             connection = db.connection()
-            for table, rows in _rows(keys, numbers):
+            for table, rows in _rows(keys, numbers, now):
                 connection.execute(insert(table), rows)
-    now = int(time.time())
     with database.transaction() as db:
         counts = dict.fromkeys(("safe", "at_risk", "not_recoverable"), 0)
         for number in range(deposits):
@@ -122,8 +123,7 @@ def fill(database: Database, keys: WebKeys, deposits: int) -> None:
         connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
 
 
-def _rows(keys: WebKeys, numbers: range) -> Iterator[tuple[Any, list[dict[str, Any]]]]:
-    now = int(time.time())
+def _rows(keys: WebKeys, numbers: range, now: int) -> Iterator[tuple[Any, list[dict[str, Any]]]]:
     owners = sorted({number // A_CUSTOMER for number in numbers})
     new = [owner for owner in owners if owner * A_CUSTOMER >= numbers.start]
     yield (
