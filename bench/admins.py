@@ -138,7 +138,13 @@ def _rows(keys: WebKeys, numbers: range, now: int) -> Iterator[tuple[Any, list[d
     yield (
         RecoverabilityChange,
         [
-            {"deposit": id_of("deposit", one), "was": None, "now": _state(one), "at": now - one}
+            {
+                "deposit": id_of("deposit", one),
+                "was": None if _state(one) == "safe" else "safe",
+                "now": _state(one),
+                "is_loss": _state(one) != "safe",
+                "at": now - one,
+            }
             for one in numbers
         ],
     )

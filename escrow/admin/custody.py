@@ -69,15 +69,17 @@ def _lines(db: Session, web: Web, rows: Sequence[Deposit]) -> list[Line]:
     for deposit, state in db.execute(pieces):
         contacts[deposit] += 1
         held[deposit] += state == "held"
+    owners = customers(db, web, rows)
+    return [Line(row, owners.get(row.account, []), contacts[row.id], held[row.id]) for row in rows]
+
+
+def customers(db: Session, web: Web, rows: Iterable[Deposit]) -> dict[str, list[str]]:
+    """Return the masked addresses of the accounts of some keys."""
     known = addresses.confirmed(db, {row.account for row in rows})
-    return [
-        Line(row, _masked(web, known.get(row.account, ())), contacts[row.id], held[row.id])
-        for row in rows
-    ]
-
-
-def _masked(web: Web, rows: Iterable[Address]) -> list[str]:
-    return [views.masked(addresses.text_of(web.keys, row)) for row in rows]
+    return {
+        account: [views.masked(addresses.text_of(web.keys, row)) for row in found]
+        for account, found in known.items()
+    }
 
 
 @dataclass(frozen=True)

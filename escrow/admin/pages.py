@@ -14,7 +14,7 @@ from flask import Blueprint, redirect, request
 from flask import Response as FlaskResponse
 from werkzeug.wrappers import Response
 
-from escrow.admin import charts, custody, overview, signin, views
+from escrow.admin import charts, custody, losses, overview, signin, views
 from escrow.admin.models import Admin
 from escrow.admin.people import name_of
 from escrow.admin.roles import EVERYBODY, SEE_ALL, SUPPORT
@@ -26,6 +26,8 @@ from escrow.site import language, page
 
 blueprint = Blueprint("admin_pages", "escrow", template_folder="templates")
 RECOVERIES = APPROVALS = 100
+PERIODS = (7, 30, 90, 365)
+_NUMBER = re.compile(r"[0-9]{1,15}\Z")
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 _MOST_SEARCHED = 254
 
@@ -122,6 +124,20 @@ def key(actor: Actor, deposit: str) -> Response:
     now, fresh = context.clock.now(), context.settings.proof_seconds
     pieces = [custody.piece_of(line, now, fresh) for line in found.pieces]
     return _page(actor, "admin/deposit.html", found=found, pieces=pieces)
+
+
+@blueprint.get("/admin/losses")
+@_shown_to(SEE_ALL)
+def lost(actor: Actor) -> Response:
+    """List the keys that lost a way back in the last days."""
+    days, before = request.args.get("days", str(PERIODS[1])), request.args.get("before", "0")
+    if days not in map(str, PERIODS) or not _NUMBER.match(before):
+        raise NotFound
+    context = web()
+    with context.database.reading() as db:
+        lines, following = losses.page(db, context, int(days), int(before))
+    values = {"lines": lines, "following": following, "days": int(days), "periods": PERIODS}
+    return _page(actor, "admin/losses.html", **values)
 
 
 @blueprint.get("/admin/recoveries")

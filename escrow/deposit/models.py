@@ -86,11 +86,20 @@ class RecoverabilityCount(Base):
 
 
 class RecoverabilityChange(Base):
-    """A deposit went from one state of recoverability to another; null is “nobody counts on it”."""
+    """A deposit went from one state of recoverability to another; null is “nobody counts on it”.
+
+    `is_loss`: it lost a way back.
+    """
 
     __tablename__ = "recoverability_change"
     __table_args__ = (
-        Index("ix_recoverability_change_at", "at", "id"),
+        Index(
+            "ix_recoverability_change_loss",
+            "at",
+            "id",
+            sqlite_where=text("is_loss = 1"),
+            postgresql_where=text("is_loss"),
+        ),
         Index("ix_recoverability_change_deposit", "deposit", "id"),
     )
 
@@ -100,6 +109,7 @@ class RecoverabilityChange(Base):
     deposit: Mapped[str] = identifier()
     was: Mapped[str | None] = mapped_column(String(16))
     now: Mapped[str | None] = mapped_column(String(16))
+    is_loss: Mapped[bool] = mapped_column()
     at: Mapped[int] = seconds()
 
 

@@ -28,7 +28,7 @@ from escrow.deposit.models import (
 )
 
 SAFE, AT_RISK, NOT_RECOVERABLE = "safe", "at_risk", "not_recoverable"
-STATES = (SAFE, AT_RISK, NOT_RECOVERABLE)
+STATES = (SAFE, AT_RISK, NOT_RECOVERABLE)  # from good to bad
 COUNTED_ON = ("active", "complete", "closing")
 PARTIES_NEEDED = 2
 _DAY_SECONDS = 86400
@@ -110,7 +110,9 @@ def _change(db: Session, deposit: Deposit, state: str | None, now: int) -> None:
     for name, step in ((was, -1), (state, 1)):
         if name is not None:
             _step(db, name, now // _DAY_SECONDS, step)
-    db.add(RecoverabilityChange(deposit=deposit.id, was=was, now=state, at=now))
+    is_loss = was in STATES and state in STATES and STATES.index(state) > STATES.index(was)
+    change = RecoverabilityChange(deposit=deposit.id, was=was, now=state, at=now, is_loss=is_loss)
+    db.add(change)
 
 
 def _step(db: Session, state: str, day: int, step: int) -> None:

@@ -20,6 +20,7 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("GET", "/admin/custody"): SEE_ALL,
     ("GET", "/admin/deposits/<id:deposit>"): SEE_ALL,
     ("GET", "/admin/recoveries"): SEE_ALL,
+    ("GET", "/admin/losses"): SEE_ALL,
     ("GET", "/admin/approvals"): SEE_ALL,
     ("GET", "/admin/mail"): SEE_ALL,
     ("GET", "/admin/sign-in"): ANYBODY,

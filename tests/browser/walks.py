@@ -626,6 +626,8 @@ def admin(visitor: Visitor) -> None:
     eye.see("admin: what the log says")
     visitor.open("/admin/recoveries")
     eye.see("admin: recoveries")
+    visitor.open("/admin/losses")
+    eye.see("admin: losses")
     visitor.open("/admin/approvals")
     eye.see("admin: approvals")
     visitor.open("/admin/mail")
@@ -699,11 +701,11 @@ STATIC = ("/",)
 WALKS = {
     "admin": Walk(
         ("/admin/invitation", "/admin/sign-in", "/admin", "/admin/custody", "/admin/recoveries",
-         "/admin/approvals", "/admin/mail",
+         "/admin/approvals", "/admin/mail", "/admin/losses",
          "/admin/deposits/<id:deposit>", "/admin/you"),
         ("admin: link not complete", "admin: invitation", "admin: overview", "admin: keys",
          "admin: no such key", "admin: a key", "admin: what the log says", "admin: recoveries",
-         "admin: approvals", "admin: mail", "admin: you", "admin: sign in"),
+         "admin: losses", "admin: approvals", "admin: mail", "admin: you", "admin: sign in"),
         admin,
     ),
     "static": Walk(

@@ -344,10 +344,17 @@ def upgrade() -> None:
         sa.Column("deposit", sa.String(length=32), nullable=False),
         sa.Column("was", sa.String(length=16), nullable=True),
         sa.Column("now", sa.String(length=16), nullable=True),
+        sa.Column("is_loss", sa.Boolean(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_recoverability_change"),
     )
-    op.create_index("ix_recoverability_change_at", "recoverability_change", ["at", "id"])
+    op.create_index(
+        "ix_recoverability_change_loss",
+        "recoverability_change",
+        ["at", "id"],
+        sqlite_where=sa.text("is_loss = 1"),
+        postgresql_where=sa.text("is_loss"),
+    )
     op.create_index("ix_recoverability_change_deposit", "recoverability_change", ["deposit", "id"])
     op.create_table(
         "recoverability_count",
