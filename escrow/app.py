@@ -15,6 +15,7 @@ from escrow.admin import exports_api as admin_exports
 from escrow.admin import ledger_api as admin_ledger
 from escrow.admin import pages as admin_pages
 from escrow.admin import signin_api as admin_signin
+from escrow.admin import support_api as admin_support
 from escrow.api import Body, IdConverter, IndexConverter
 from escrow.clock import Clock, SystemClock
 from escrow.config import Settings
@@ -116,6 +117,7 @@ def _register_routes(app: EscrowApp, settings: Settings) -> None:
         admin_signin.blueprint,
         admin_exports.blueprint,
         admin_ledger.blueprint,
+        admin_support.blueprint,
         ledger.blueprint,
         openapi.blueprint,
         pages.blueprint,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import StringConstraints
 
 from escrow.admin.operations import MAX_BODY_LENGTH_BYTES
-from escrow.api import Base64, Body, Identifier, Seconds, Text
+from escrow.api import Address, Base64, Body, Identifier, Seconds, Text
 
 # The kind of credential before the colon: an operator's key, later an admin's passkey.
 Credential = Annotated[
@@ -134,3 +134,15 @@ class DescriptionOut(Body):
     deposit: Identifier
     ledger_vkey: str
     custodies: list[PieceLine]
+
+
+class AddressIn(Body):
+    """The mail address that a customer names on the telephone."""
+
+    address: Address
+
+
+class AccountsOut(Body):
+    """The accounts of an address, the newest first."""
+
+    accounts: list[Identifier]

@@ -14,7 +14,7 @@ from flask import Blueprint, redirect, request
 from flask import Response as FlaskResponse
 from werkzeug.wrappers import Response
 
-from escrow.admin import charts, custody, losses, overview, signin, views
+from escrow.admin import charts, custody, losses, overview, signin, support, views
 from escrow.admin.models import Admin
 from escrow.admin.people import name_of
 from escrow.admin.roles import EVERYBODY, SEE_ALL, SUPPORT
@@ -80,7 +80,7 @@ def invitation() -> Response:
 def start(actor: Actor) -> Response:
     """Show how all keys are doing; support has no business with all of them."""
     if actor.role == SUPPORT:
-        return redirect("/admin/you", 303)
+        return redirect("/admin/support", 303)
     context = web()
     with context.database.reading() as db:
         found = overview.look(db, context)
@@ -173,6 +173,23 @@ def mail(actor: Actor) -> Response:
     with web().database.reading() as db:
         lines = overview.refused_mails(db)
     return _page(actor, "admin/mail.html", lines=lines)
+
+
+@blueprint.get("/admin/support")
+@_shown_to(EVERYBODY)
+def support_start(actor: Actor) -> Response:
+    """Ask which customer calls."""
+    return _page(actor, "admin/support.html")
+
+
+@blueprint.get("/admin/support/<id:account>")
+@_shown_to(EVERYBODY)
+def support_customer(actor: Actor, account: str) -> Response:
+    """Show one customer's keys, what to say of each, and which mails went out."""
+    context = web()
+    with context.database.reading() as db:
+        found = support.look(db, context, account)
+    return _page(actor, "admin/customer.html", found=found)
 
 
 @blueprint.get("/admin/you")

@@ -18,6 +18,7 @@ class Outbox(Base):
     __table_args__ = (
         Index("ix_outbox_state_next_at", "state", "next_at"),
         Index("ix_outbox_recovery_state", "recovery", "state"),
+        Index("ix_outbox_account_created_at", "account", "created_at"),
     )
 
     id: Mapped[str] = identifier(primary=True)

@@ -54,9 +54,11 @@ def test_no_page_reads_a_whole_table(world: World, olga: Crew) -> None:
         f"/admin/custody?state=at_risk&after={middle}",
         "/admin/custody?find=customer7@example.org",
         f"/admin/custody?find={key}",
+        f"/admin/support/{admins.id_of('account', 7)}",
         *("/admin/recoveries", "/admin/approvals", "/admin/mail", "/admin/losses", "/admin/you"),
     ):
         assert olga.page(path).status_code == 200, path
+    olga.post("/admin/support", {"address": "customer7@example.org"}).ok()
     olga.post("/admin/exports/keys", {"state": "not_recoverable"}).ok()
     event.remove(engine, "before_cursor_execute", note)
     plans = {}

@@ -17,6 +17,9 @@ ID = "ab" * 16
 ROUTES: dict[tuple[str, str], set[str]] = {
     ("GET", "/admin"): EVERYBODY,
     ("GET", "/admin/you"): EVERYBODY,
+    ("GET", "/admin/support"): EVERYBODY,
+    ("GET", "/admin/support/<id:account>"): EVERYBODY,
+    ("POST", "/api/v1/admin/support"): EVERYBODY,
     ("GET", "/admin/custody"): SEE_ALL,
     ("GET", "/admin/deposits/<id:deposit>"): SEE_ALL,
     ("GET", "/admin/recoveries"): SEE_ALL,
@@ -52,6 +55,7 @@ BODIES = {
     ),
     "/api/v1/admin/challenges": ({}, 200),
     "/api/v1/admin/exports/keys": ({}, 200),
+    "/api/v1/admin/support": ({"address": "nobody@example.org"}, 200),
     "/api/v1/admin/step-up/challenge": ({}, 200),
 }
 ANSWER = {
@@ -88,10 +92,12 @@ def person(world: World, who: str) -> Crew:
 @pytest.mark.databases("sqlite")
 @pytest.mark.parametrize("who", sorted(ANYBODY))
 def test_every_route_lets_in_whom_it_must_and_nobody_else(world: World, who: str) -> None:
-    made, _ = world.enrol(world.customer())
+    customer = world.customer()
+    made, _ = world.enrol(customer)
     crew = person(world, who)
     for (method, rule), allowed in ROUTES.items():
         path = rule.replace("<id:deposit>", made.deposit).replace("<id:session>", ID)
+        path = path.replace("<id:account>", customer.account)
         if method == "GET" and not path.startswith("/api"):
             status = crew.page(path).status_code
             closed = 404 if who in EVERYBODY else 303

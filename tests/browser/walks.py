@@ -632,6 +632,15 @@ def admin(visitor: Visitor) -> None:
     eye.see("admin: approvals")
     visitor.open("/admin/mail")
     eye.see("admin: mail")
+    visitor.open("/admin/support")
+    page.fill("#address", "nobody@example.org")
+    visitor.send()
+    page.locator("[role=alert]:visible").wait_for()
+    eye.see("admin: nobody has this address")
+    page.fill("#address", visitor.customer.address)
+    visitor.send()
+    page.wait_for_url("**/admin/support/*")
+    eye.see("admin: a customer calls")
     visitor.open("/admin/you")
     eye.see("admin: you")
     page.locator("[data-current]").click()
@@ -702,10 +711,13 @@ WALKS = {
     "admin": Walk(
         ("/admin/invitation", "/admin/sign-in", "/admin", "/admin/custody", "/admin/recoveries",
          "/admin/approvals", "/admin/mail", "/admin/losses",
+         "/admin/support", "/admin/support/<id:account>",
          "/admin/deposits/<id:deposit>", "/admin/you"),
         ("admin: link not complete", "admin: invitation", "admin: overview", "admin: keys",
          "admin: no such key", "admin: a key", "admin: what the log says", "admin: recoveries",
-         "admin: losses", "admin: approvals", "admin: mail", "admin: you", "admin: sign in"),
+         "admin: losses", "admin: approvals", "admin: mail",
+         "admin: nobody has this address", "admin: a customer calls", "admin: you",
+         "admin: sign in"),
         admin,
     ),
     "static": Walk(

@@ -276,6 +276,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
         sa.UniqueConstraint("key", name="uq_outbox_key"),
     )
+    op.create_index("ix_outbox_account_created_at", "outbox", ["account", "created_at"])
     op.create_index("ix_outbox_recovery_state", "outbox", ["recovery", "state"])
     op.create_index("ix_outbox_state_next_at", "outbox", ["state", "next_at"])
     op.create_table(
