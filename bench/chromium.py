@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import statistics
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from bench.measure import Line, Part, milliseconds
-from bench.service import Bench
+from bench.service import Bench, _directory
 from escrow.headers import PAGE_POLICY
 from tests.browser.conftest import FLAGS
 from tests.support.node import node
@@ -76,15 +75,6 @@ def _browser() -> Iterator[Browser]:
             yield found
         finally:
             found.close()
-
-
-@contextmanager
-def _directory() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="escrow-bench-"))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def _cryptography(

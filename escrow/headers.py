@@ -9,7 +9,7 @@ import secrets
 import time
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, after_this_request, g, request
 
 from escrow.config import Settings
 from escrow.errors import CrossSite
@@ -39,6 +39,24 @@ def cookie_name(settings: Settings) -> str:
 def admin_cookie_name(settings: Settings) -> str:
     """Return the name of an admin's cookie: a customer's session is none, nor the reverse."""
     return f"{cookie_name(settings)}-admin"
+
+
+def hand_cookie(name: str, token: str, seconds: int) -> None:
+    """Let the answer to this request, unless it is a refusal, carry a session's cookie."""
+
+    @after_this_request
+    def set_it(response: Response) -> Response:
+        if response.status_code < 300:
+            response.set_cookie(
+                name,
+                token,
+                max_age=seconds,
+                path="/",
+                secure=name.startswith("__Host-"),
+                httponly=True,
+                samesite="Strict",
+            )
+        return response
 
 
 def is_https(settings: Settings) -> bool:

@@ -5,12 +5,12 @@ Programs get the token in the answer; pages ask for a cookie, so that no script 
 
 from typing import Any
 
-from flask import Response, after_this_request, request
+from flask import Response, request
 
 from escrow.account import codes, limits, sessions
 from escrow.account.models import AuthSession
 from escrow.context import web
-from escrow.headers import cookie_name
+from escrow.headers import cookie_name, hand_cookie
 
 
 def debit_code(identifier: str | None, purpose: str) -> int:
@@ -23,7 +23,8 @@ def debit_code(identifier: str | None, purpose: str) -> int:
 def full_session(session: AuthSession, token: str | None, *, cookie: bool) -> dict[str, Any]:
     """Make the document of a full session; with `cookie` the token goes there instead."""
     if cookie and token is not None:
-        _set_cookie(token)
+        name = cookie_name(web().settings)
+        hand_cookie(name, token, sessions.LIFETIME_SECONDS["full"])
         token = None
     return {
         "session": session.id,
@@ -33,24 +34,6 @@ def full_session(session: AuthSession, token: str | None, *, cookie: bool) -> di
         "expires_at": session.expires_at,
         "step_up_until": session.step_up_until,
     }
-
-
-def _set_cookie(token: str) -> None:
-    name = cookie_name(web().settings)
-
-    @after_this_request
-    def set_it(response: Response) -> Response:
-        if response.status_code < 300:
-            response.set_cookie(
-                name,
-                token,
-                max_age=sessions.LIFETIME_SECONDS["full"],
-                path="/",
-                secure=name.startswith("__Host-"),
-                httponly=True,
-                samesite="Strict",
-            )
-        return response
 
 
 def forget_cookie(response: Response) -> Response:

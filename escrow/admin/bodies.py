@@ -6,6 +6,7 @@ from pydantic import StringConstraints
 
 from escrow.admin.operations import MAX_BODY_LENGTH_BYTES
 from escrow.api import Address, Base64, Body, Identifier, Seconds, Text
+from escrow.deposit.bodies import Recoverability
 
 # The kind of credential before the colon: an operator's key, later an admin's passkey.
 Credential = Annotated[
@@ -35,6 +36,7 @@ class ApprovalOut(Body):
 
 
 Token = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9_-]{43}$")]
+Role = Literal["support", "auditor", "operator", "owner"]
 Challenge = Annotated[bytes, Base64.exactly(32)]
 ClientData = Annotated[bytes, Base64(2048, 1)]
 CredentialId = Annotated[bytes, Base64(1023, 1)]
@@ -51,7 +53,7 @@ class InvitationOut(Body):
 
     admin: Identifier
     name: str
-    role: Literal["support", "auditor", "operator", "owner"]
+    role: Role
     challenge: Challenge
     host: str
 
@@ -86,7 +88,7 @@ class AnswerIn(Body):
 class SessionOut(Body):
     """Who is signed in; `step_up_until` is until when acts need no new answer."""
 
-    role: Literal["support", "auditor", "operator", "owner"]
+    role: Role
     name: str
     step_up_until: Seconds
 
@@ -109,7 +111,7 @@ class SessionList(Body):
 class KeysIn(Body):
     """Which keys, as on the page: a state or null for all, what is looked for, where to go on."""
 
-    state: Literal["safe", "at_risk", "not_recoverable"] | None = None
+    state: Recoverability | None = None
     find: Annotated[str, Text(254)] = ""
     after: Identifier | None = None
 

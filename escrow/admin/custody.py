@@ -14,7 +14,6 @@ from escrow.admin import views
 from escrow.context import Web
 from escrow.deposit import custodies, recoverability
 from escrow.deposit.models import CustodyRow, Deposit, RecoverabilityChange
-from escrow.errors import NotFound
 from escrow.recovery.models import Recovery
 
 PAGE = 50
@@ -96,9 +95,7 @@ class Detail:
 
 def detail(db: Session, web: Web, identifier: str) -> Detail:
     """Return one key; raises NotFound."""
-    row = db.get(Deposit, identifier)
-    if row is None:
-        raise NotFound
+    row = custodies.find_deposit(db, identifier)
     pieces = custodies.custodies_of(db, row.id)
     now, fresh = web.clock.now(), web.settings.proof_seconds
     changes = (
@@ -112,7 +109,7 @@ def detail(db: Session, web: Web, identifier: str) -> Detail:
         row,
         views.customer(db, web, row.account),
         pieces,
-        recoverability.assess(row, row.contacts_needed, pieces, now, fresh),
+        recoverability.assess(row, pieces, now, fresh),
         list(db.scalars(changes)),
         list(db.scalars(running)),
     )

@@ -15,8 +15,6 @@ from flask import Response as FlaskResponse
 from werkzeug.wrappers import Response
 
 from escrow.admin import charts, custody, losses, overview, signin, support, views
-from escrow.admin.models import Admin
-from escrow.admin.people import name_of
 from escrow.admin.roles import EVERYBODY, SEE_ALL, SUPPORT
 from escrow.admin.signin import Actor
 from escrow.context import web
@@ -49,18 +47,22 @@ def _shown_to(
             signin.note_use(context, actor)
             return view(actor, **named)
 
-        guarded.roles = roles  # type: ignore[attr-defined]
         return guarded
 
     return wrap
 
 
 def _page(actor: Actor, template: str, **values: Any) -> FlaskResponse:
-    context = web()
-    with context.database.reading() as db:
-        name = name_of(context.keys, db.get_one(Admin, actor.admin))
     sees_all = actor.role in SEE_ALL
-    return page(template, actor=actor, admin_name=name, sees_all=sees_all, **values)
+    return page(template, actor=actor, admin_name=actor.name, sees_all=sees_all, **values)
+
+
+def _after() -> str:
+    """Return the identifier that a page of a list begins after; raises NotFound for another."""
+    after = request.args.get("after", "")
+    if after and not _ID.match(after):
+        raise NotFound
+    return after
 
 
 @blueprint.get("/admin/sign-in")
@@ -102,12 +104,9 @@ def start(actor: Actor) -> Response:
 def keys(actor: Actor) -> Response:
     """List keys, by how they are doing, or one customer's."""
     state, find = request.args.get("state"), request.args.get("find", "").strip()
-    after = request.args.get("after", "")
     if state not in {None, "", *STATES} or len(find) > _MOST_SEARCHED:
         raise NotFound
-    if after and not _ID.match(after):
-        raise NotFound
-    context = web()
+    context, after = web(), _after()
     with context.database.reading() as db:
         lines, following = custody.page(db, context, state or None, find, after)
     values = {"lines": lines, "following": following, "state": state or "", "find": find}
@@ -144,10 +143,7 @@ def lost(actor: Actor) -> Response:
 @_shown_to(SEE_ALL)
 def recoveries(actor: Actor) -> Response:
     """List what is under way, with its clocks."""
-    after = request.args.get("after", "")
-    if after and not _ID.match(after):
-        raise NotFound
-    context = web()
+    context, after = web(), _after()
     with context.database.reading() as db:
         lines, following = views.recoveries(db, context, after, RECOVERIES)
     return _page(actor, "admin/recoveries.html", lines=lines, following=following)
@@ -157,10 +153,7 @@ def recoveries(actor: Actor) -> Response:
 @_shown_to(SEE_ALL)
 def approvals(actor: Actor) -> Response:
     """List what waits for another signature."""
-    after = request.args.get("after", "")
-    if after and not _ID.match(after):
-        raise NotFound
-    context = web()
+    context, after = web(), _after()
     with context.database.reading() as db:
         lines, following = views.approvals(db, context, after, APPROVALS)
     return _page(actor, "admin/approvals.html", lines=lines, following=following)

@@ -39,6 +39,7 @@ class Actor:
     """Who is asking, with what role, until when without a new answer of the passkey."""
 
     admin: str
+    name: str
     role: str
     session: str
     step_up_until: int
@@ -47,15 +48,13 @@ class Actor:
 
 def challenge(db: Session, context: Web, purpose: str, subject: str | None = None) -> bytes:
     """Make a challenge of 32 bytes, which counts once and for five minutes."""
-    now = context.clock.now()
-    db.execute(delete(AdminChallenge).where(AdminChallenge.expires_at <= now))
     made = secrets.token_bytes(CHALLENGE_LENGTH_BYTES)
     db.add(
         AdminChallenge(
             challenge_hash=_challenge_hash(context, made),
             purpose=purpose,
             subject=subject,
-            expires_at=now + CHALLENGE_SECONDS,
+            expires_at=context.clock.now() + CHALLENGE_SECONDS,
         )
     )
     return made
@@ -141,7 +140,8 @@ def require(db: Session, allowed: Collection[str], *, step_up: bool = False) -> 
         raise NotFound
     if step_up and context.clock.now() >= row.step_up_until:
         raise StepUpRequired("Confirm with your passkey first.")
-    return Actor(admin.id, admin.role, row.id, row.step_up_until, row.used_at)
+    name = people.name_of(context.keys, admin)
+    return Actor(admin.id, name, admin.role, row.id, row.step_up_until, row.used_at)
 
 
 def _live(db: Session, context: Web, row: AdminSession) -> Admin | None:

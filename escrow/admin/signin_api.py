@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, after_this_request, request
+from flask import request
 from sqlalchemy.exc import IntegrityError
 
 from escrow.account import limits
@@ -12,7 +12,7 @@ from escrow.admin.roles import EVERYBODY
 from escrow.api import ADMIN, Empty, api_blueprint
 from escrow.context import web
 from escrow.errors import Conflict
-from escrow.headers import admin_cookie_name
+from escrow.headers import admin_cookie_name, hand_cookie
 
 blueprint = api_blueprint("admin_signin")
 
@@ -176,18 +176,4 @@ def _document(role: str, name: str, step_up_until: int) -> dict[str, Any]:
 
 
 def _set_cookie(token: str) -> None:
-    name = admin_cookie_name(web().settings)
-
-    @after_this_request
-    def set_it(response: Response) -> Response:
-        if response.status_code < 300:
-            response.set_cookie(
-                name,
-                token,
-                max_age=signin.LIFETIME_SECONDS,
-                path="/",
-                secure=name.startswith("__Host-"),
-                httponly=True,
-                samesite="Strict",
-            )
-        return response
+    hand_cookie(admin_cookie_name(web().settings), token, signin.LIFETIME_SECONDS)

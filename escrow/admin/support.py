@@ -91,7 +91,7 @@ def look(db: Session, web: Web, account: str) -> Customer:
 def _key(db: Session, web: Web, deposit: Deposit) -> Key:
     pieces = custodies.custodies_of(db, deposit.id)
     now, fresh = web.clock.now(), web.settings.proof_seconds
-    ways = recoverability.assess(deposit, deposit.contacts_needed, pieces, now, fresh)
+    ways = recoverability.assess(deposit, pieces, now, fresh)
     running = select(Recovery).where(Recovery.deposit == deposit.id, Recovery.ended_at.is_(None))
     recovery = db.scalars(running).first()
     times = times_of(recovery) if recovery is not None else None

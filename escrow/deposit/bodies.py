@@ -25,6 +25,7 @@ Token = Annotated[str, Text(64, 20)]
 Manifest = Annotated[bytes, Base64(manifest.MAX_LENGTH_BYTES, 2)]
 Envelope = Annotated[bytes, Base64(envelope.MAX_ENVELOPE_LENGTH_BYTES, 1)]
 Sealed = Annotated[bytes, Base64(seal.MAX_SEALED_LENGTH_BYTES, 1)]
+Recoverability = Literal["safe", "at_risk", "not_recoverable"]
 Cursor = Annotated[str, Field(max_length=80, pattern=r"^[0-9]{1,16}-[0-9a-f]{32}$")]
 
 
@@ -207,7 +208,7 @@ class DepositLine(Body):
     created_at: Seconds
     replaces: Identifier | None
     closing_at: Seconds | None
-    recoverability: Literal["safe", "at_risk", "not_recoverable"] | None = Field(
+    recoverability: Recoverability | None = Field(
         description="By two or more ways that were proven lately, by one, by none; null for a "
         "drill and for what is not active yet or has ended."
     )

@@ -55,11 +55,7 @@ def proven_until(line: CustodyRow, fresh_seconds: int) -> int | None:
 
 
 def assess(
-    deposit: Deposit,
-    contacts_needed: int,
-    lines: Iterable[CustodyRow],
-    now: int,
-    fresh_seconds: int,
+    deposit: Deposit, lines: Iterable[CustodyRow], now: int, fresh_seconds: int
 ) -> Assessment:
     """Return how a deposit is doing at `now` (Unix seconds)."""
     if deposit.kind != "real" or deposit.state not in COUNTED_ON:
@@ -69,7 +65,7 @@ def assess(
         until = proven_until(line, fresh_seconds)
         if until is not None:
             ends[line.role].append(until)
-    needed = {"customer": 1, "contact": contacts_needed, "provider": 1}
+    needed = {"customer": 1, "contact": deposit.contacts_needed, "provider": 1}
     # A party of several counts until the first of its best ones is too old.
     parties = [
         sorted(found, reverse=True)[needed[role] - 1]
@@ -91,18 +87,15 @@ def _state(ways: int, held: int) -> str:
     return AT_RISK if held > 0 else NOT_RECOVERABLE
 
 
-def refresh(db: Session, identifier: str, now: int, fresh_seconds: int) -> Assessment:
+def refresh(db: Session, identifier: str, now: int, fresh_seconds: int) -> None:
     """Assess a deposit anew and store what came out, with the counts; harmless when repeated."""
     deposit = db.get(Deposit, identifier, with_for_update=True)
     if deposit is None:
-        return Assessment()
-    needed = custodies.manifest_of(deposit).contacts_needed
-    lines = custodies.custodies_of(db, identifier)
-    found = assess(deposit, needed, lines, now, fresh_seconds)
+        return
+    found = assess(deposit, custodies.custodies_of(db, identifier), now, fresh_seconds)
     deposit.recoverability_until = found.until
     if found.state != deposit.recoverability:
         _change(db, deposit, found.state, now)
-    return found
 
 
 def _change(db: Session, deposit: Deposit, state: str | None, now: int) -> None:

@@ -87,9 +87,8 @@ def described(
     """Return a deposit from what was read or stored already."""
     document = _line(web, row)
     if row.state in recoverability.COUNTED_ON:  # as of now, not of the custodian's last look
-        needed = custodies.manifest_of(row).contacts_needed
         now, fresh = web.clock.now(), web.settings.proof_seconds
-        document["recoverability"] = recoverability.assess(row, needed, lines, now, fresh).state
+        document["recoverability"] = recoverability.assess(row, lines, now, fresh).state
     return bodies.DepositOut(
         **document,
         manifest=row.manifest,

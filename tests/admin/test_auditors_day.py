@@ -8,7 +8,7 @@ import pytest
 
 from tests.admin.crew import Crew, hired
 from tests.deposit.contact_life import DAY, attest_share
-from tests.support.people import Deposited
+from tests.support.people import Contact, Deposited
 from tests.support.world import World
 
 pytestmark = pytest.mark.databases("sqlite")
@@ -26,8 +26,8 @@ def listed(crew: Crew, query: str = "") -> list[tuple[str, str, str, str]]:
     return found
 
 
-def lose_contact(world: World, made: Deposited, contact: object) -> None:
-    contact.http.post(f"/custodies/{contact.custody}/decline").ok()  # type: ignore[attr-defined]
+def lose_contact(world: World, made: Deposited, contact: Contact) -> None:
+    contact.http.post(f"/custodies/{contact.custody}/decline").ok()
     world.run()
 
 

@@ -45,17 +45,14 @@ def deposits(draw: st.DrawFn) -> tuple[Any, int, list[Any]]:
     state = draw(
         st.sampled_from(["pending", "active", "complete", "closing", "closed", "rejected"])
     )
-    return (
-        SimpleNamespace(kind=draw(st.sampled_from(["real", "drill"])), state=state),
-        needed,
-        lines,
-    )
+    kind = draw(st.sampled_from(["real", "drill"]))
+    return SimpleNamespace(kind=kind, state=state, contacts_needed=needed), needed, lines
 
 
 @given(deposits())
 def test_the_state_is_that_of_trying_every_set_of_pieces(case: tuple[Any, int, list[Any]]) -> None:
     deposit, needed, lines = case
-    found = assess(deposit, needed, lines, NOW, FRESH)
+    found = assess(deposit, lines, NOW, FRESH)
     policy: Any = SimpleNamespace(contacts_needed=needed)
     if deposit.kind == "drill" or deposit.state not in {"active", "complete", "closing"}:
         assert found == recoverability.Assessment()
@@ -71,9 +68,9 @@ def test_the_state_is_that_of_trying_every_set_of_pieces(case: tuple[Any, int, l
 def test_until_is_when_age_alone_changes_something_and_not_before(
     case: tuple[Any, int, list[Any]], later: int
 ) -> None:
-    deposit, needed, lines = case
-    found = assess(deposit, needed, lines, NOW, FRESH)
-    then = assess(deposit, needed, lines, NOW + later, FRESH)
+    deposit, _, lines = case
+    found = assess(deposit, lines, NOW, FRESH)
+    then = assess(deposit, lines, NOW + later, FRESH)
     if found.until is None or NOW + later < found.until:
         assert (then.ways, then.state) == (found.ways, found.state)
     else:
