@@ -45,6 +45,7 @@ AUTHORS = ("web", "custodian")
 
 _REASON = text(200)
 _PARTY = choice("customer", "contact", "provider")
+_ROLE = choice("support", "auditor", "operator", "owner")
 _EMPTY = Shape()
 _ADDRESSES = Shape(addresses=ListOf(HASH, 16))
 
@@ -101,6 +102,17 @@ DATA: dict[str, Shape] = {
     ),
     "admin executed": Shape(operation=text(64), body_sha256=HASH),
     "admin exported": Shape(what=_REASON, body_sha256=HASH),
+    "admin added": Shape(
+        admin=ID,
+        name=text(80),
+        role=_ROLE,
+        credential=binary(1023, 1),
+        public_key=binary(1024, 1),
+        approval=nullable(HASH),
+    ),
+    "admin removed": Shape(admin=ID, approval=HASH),
+    "admin resent": Shape(admin=ID, what=text(64)),
+    "wait changed": Shape(seconds=INTEGER, approval=HASH),
     "site published": Shape(files_sha256=HASH),
     "key changed": Shape(
         use=choice("ledger", "provider"), old=nullable(binary(2048)), new=binary(2048)

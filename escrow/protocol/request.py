@@ -55,10 +55,14 @@ class Approval:
     expires: int
 
     def message(self) -> bytes:
-        """Return the bytes that are signed (the challenge of a passkey is their SHA-256)."""
+        """Return the bytes that are signed."""
         return pae(
             "escrow/v1/approval", self.operation, self.target, self.body_sha256, self.expires
         )
+
+    def challenge(self) -> bytes:
+        """Return what a passkey is asked to sign: 32 bytes, the SHA-256 of the message."""
+        return sha256(self.message())
 
 
 def sign_approval(approval: Approval, key: Ed25519PrivateKey) -> bytes:

@@ -45,6 +45,7 @@ export const AUTHORS = Object.freeze(["web", "custodian"]);
 
 const REASON = text(200);
 const PARTY = choice("customer", "contact", "provider");
+const ROLE = choice("support", "auditor", "operator", "owner");
 const EMPTY = new Shape();
 const ADDRESSES = new Shape({ addresses: new ListOf(HASH, 16) });
 
@@ -112,6 +113,17 @@ export const DATA = Object.freeze({
   }),
   "admin executed": new Shape({ operation: text(64), body_sha256: HASH }),
   "admin exported": new Shape({ what: REASON, body_sha256: HASH }),
+  "admin added": new Shape({
+    admin: ID,
+    name: text(80),
+    role: ROLE,
+    credential: binary(1023, 1),
+    public_key: binary(1024, 1),
+    approval: nullable(HASH),
+  }),
+  "admin removed": new Shape({ admin: ID, approval: HASH }),
+  "admin resent": new Shape({ admin: ID, what: text(64) }),
+  "wait changed": new Shape({ seconds: INTEGER, approval: HASH }),
   "site published": new Shape({ files_sha256: HASH }),
   "key changed": new Shape({
     use: choice("ledger", "provider"),

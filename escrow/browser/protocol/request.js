@@ -73,10 +73,15 @@ export class Approval {
     Object.freeze(this);
   }
 
-  /** Return the bytes that are signed (the challenge of a passkey is their SHA-256). */
+  /** Return the bytes that are signed. */
   message() {
     const { operation, target, bodySha256, expires } = this;
     return pae("escrow/v1/approval", operation, target, bodySha256, expires);
+  }
+
+  /** Return what a passkey is asked to sign: 32 bytes, the SHA-256 of the message. */
+  challenge() {
+    return sha256(this.message());
   }
 }
 

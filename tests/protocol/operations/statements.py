@@ -140,6 +140,11 @@ def approval_message(given: Input) -> Output:
 
 
 @operation
+def approval_challenge(given: Input) -> Output:
+    return {"challenge": approval_of(given).challenge()}
+
+
+@operation
 def sign_approval(given: Input) -> Output:
     return {"signature": request.sign_approval(approval_of(given), private(given["seed"]))}
 

@@ -24,6 +24,12 @@ def binary(value: str, longest: int) -> Kind:
     return value, bad | {"as a number": 5}
 
 
+def some(name: str, length: int, longest: int) -> Kind:
+    """Bytes of which there must be at least one."""
+    value, bad = binary(b64url(fixed(name, length)), longest)
+    return value, bad | {"empty": ""}
+
+
 INT: Kind = (NOW, few(kind_int(), 2))
 ID: Kind = (SESSION, few(kind_id(), 2))
 HASH: Kind = (hash_of("event"), few(kind_bytes(32), 2))
@@ -104,6 +110,17 @@ TYPES: dict[str, dict[str, Kind]] = {
     },
     "admin executed": {"operation": text("recovery unfreeze", 64), "body_sha256": HASH},
     "admin exported": {"what": text("custodies", 200), "body_sha256": HASH},
+    "admin added": {
+        "admin": (identifier("admin"), ID[1]),
+        "name": text("Anna de Vries", 80),
+        "role": ("owner", kind_choice()),
+        "credential": some("credential", 32, 1023),
+        "public_key": some("COSE key", 77, 1024),
+        "approval": HASH_OR_NULL,
+    },
+    "admin removed": {"admin": (identifier("admin"), ID[1]), "approval": HASH},
+    "admin resent": {"admin": (identifier("admin"), ID[1]), "what": text("invitation", 64)},
+    "wait changed": {"seconds": (604_800, INT[1]), "approval": HASH},
     "site published": {"files_sha256": HASH},
     "key changed": {
         "use": ("ledger", kind_choice()),

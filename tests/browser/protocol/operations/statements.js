@@ -120,6 +120,7 @@ export const STATEMENTS = {
   verify_approval: (given) =>
     request.verifyApproval(approvalOf(given), raw(given.signature), raw(given.key)),
   approval_message: (given) => ({ message: approvalOf(given).message() }),
+  approval_challenge: (given) => ({ challenge: approvalOf(given).challenge() }),
   call_commitment: (given) => ({
     commitment: call.commitment(callOf(given), raw(given.public_key), raw(given.random)),
   }),

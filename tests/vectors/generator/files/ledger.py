@@ -19,6 +19,7 @@ CHOICES = {
     "custody attested": ("means", ["share", "check"]),
     "recovery opened": ("proof", ["totp", "kit", "contacts", "totp+kit", "totp+contacts"]),
     "key changed": ("use", ["ledger", "provider"]),
+    "admin added": ("role", ["owner", "operator", "auditor", "support"]),
 }
 
 
@@ -46,6 +47,8 @@ def add_good(cases: Cases) -> None:
     good(cases, "released by the provider", event("release made", made))
     frozen = event("recovery frozen")["data"] | {"approval": b64url(fixed("approval", 32))}
     good(cases, "frozen with an approval", event("recovery frozen", frozen))
+    added = event("admin added")["data"] | {"approval": b64url(fixed("approval", 32))}
+    good(cases, "added with an approval", event("admin added", added))
     key = b64url(PROVIDER_PUBLIC_KEY)
     changed = {"use": "provider", "old": key, "new": key}
     good(cases, "provider key changed", event("key changed", changed))

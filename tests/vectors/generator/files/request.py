@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..basics import Cases, fixed
+from ..basics import Cases, fixed, sha256
 from ..signed import BYTES, HASH, ID, NUMBER, TEXT, Signed, add_signed
 from ..world import MAIN, NOW
 
@@ -34,4 +34,6 @@ def cases() -> Cases:
         "expires": NOW + 600,
     }
     add_signed(made, APPROVAL, "an admin's", approval, fixed("admin key", 32))
+    asked = sha256(APPROVAL.message(approval))
+    made.good("approval: a passkey's challenge", "approval_challenge", approval, challenge=asked)
     return made
