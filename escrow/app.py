@@ -10,10 +10,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from escrow import __version__, headers, openapi, pages, problems, site
 from escrow.account import api as account
 from escrow.account import login_api as login
+from escrow.admin import acting_pages as admin_acting_pages
 from escrow.admin import api as admin
 from escrow.admin import exports_api as admin_exports
 from escrow.admin import ledger_api as admin_ledger
 from escrow.admin import pages as admin_pages
+from escrow.admin import people_api as admin_people
+from escrow.admin import proposals_api as admin_proposals
 from escrow.admin import signin_api as admin_signin
 from escrow.admin import support_api as admin_support
 from escrow.api import Body, IdConverter, IndexConverter
@@ -118,10 +121,13 @@ def _register_routes(app: EscrowApp, settings: Settings) -> None:
         admin_exports.blueprint,
         admin_ledger.blueprint,
         admin_support.blueprint,
+        admin_people.blueprint,
+        admin_proposals.blueprint,
         ledger.blueprint,
         openapi.blueprint,
         pages.blueprint,
         admin_pages.blueprint,
+        admin_acting_pages.blueprint,
         site.blueprint,
     ):
         app.register_blueprint(blueprint)

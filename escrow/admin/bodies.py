@@ -8,7 +8,7 @@ from escrow.admin.operations import MAX_BODY_LENGTH_BYTES
 from escrow.api import Address, Base64, Body, Identifier, Seconds, Text
 from escrow.deposit.bodies import Recoverability
 
-# The kind of credential before the colon: an operator's key, later an admin's passkey.
+# The kind of credential before the colon: an operator's key, or an admin's passkey.
 Credential = Annotated[
     str, StringConstraints(strict=True, max_length=128, pattern=r"^[a-z]{1,16}:[A-Za-z0-9._-]+$")
 ]
@@ -18,9 +18,18 @@ class ApprovalIn(Body):
     """A signed approval; `body` is the exact content, a JSON document of its own."""
 
     operation: Literal[
-        "freeze", "unfreeze", "close-deposit", "close-account", "move-account", "set-address"
+        "freeze",
+        "unfreeze",
+        "close-deposit",
+        "close-account",
+        "move-account",
+        "set-address",
+        "add-admin",
+        "remove-admin",
+        "rotate-key",
+        "change-wait",
     ]
-    target: Identifier
+    target: Annotated[str, Text(128, 1)]
     body: Annotated[bytes, Base64(MAX_BODY_LENGTH_BYTES, 1)]
     expires: Seconds
     credential: Credential
@@ -83,6 +92,40 @@ class AnswerIn(Body):
     client_data: ClientData
     authenticator_data: Annotated[bytes, Base64(2048, 37)]
     signature: Annotated[bytes, Base64(2048, 1)]
+
+
+class WaitingOut(Body):
+    """Who has made a passkey and waits; two people compare `code`, 12 digits in groups of four."""
+
+    admin: Identifier
+    name: str
+    role: Role
+    code: str
+
+
+class PersonIn(Body):
+    """Whom an owner invites, and as what."""
+
+    name: Annotated[str, Text(80, 1)]
+    role: Role
+
+
+class PersonOut(Body):
+    """The link for the invited person; it is shown this once."""
+
+    admin: Identifier
+    link: str
+
+
+class ProposalOut(Body):
+    """What is proposed: `body` is signed byte for byte; `why` says why it was refused."""
+
+    operation: str
+    target: str
+    body: Annotated[bytes, Base64(MAX_BODY_LENGTH_BYTES)]
+    expires: Seconds
+    state: Literal["open", "executed", "refused", "expired"]
+    why: str
 
 
 class SessionOut(Body):

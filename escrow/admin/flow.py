@@ -8,15 +8,14 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escrow.admin import operations
+from escrow.admin import approvers, operations
+from escrow.admin.approvers import Approver
 from escrow.admin.models import Approval
 from escrow.admin.operations import Proposal, approval_id
 from escrow.context import Web
 from escrow.deposit.models import Deposit
 from escrow.errors import Conflict, MalformedRequest, NotFound, Unauthenticated
 from escrow.ledger.append import append
-from escrow.operators import Operator
-from escrow.protocol import request as requests
 from escrow.protocol.errors import BadSignature, Malformed
 from escrow.recovery.models import Recovery
 from escrow.webkeys import WebKeys
@@ -30,12 +29,12 @@ def submit(
     """Store an approval with its event `admin approved`; returns (it, is new).
 
     The same approval again is harmless. Raises MalformedRequest (operation, target, body, expires),
-    Unauthenticated (no such operator, wrong signature), NotFound (no such target), Conflict
-    (another approval of the same proposal, or the same nonce with another content).
+    Unauthenticated (nobody who may approve it, wrong signature), NotFound (no such target),
+    Conflict (another approval of the same proposal, or the same nonce with another content).
     """
     contents = _contents(proposal)
-    operator = _operator(web, credential)
-    _check_signature(proposal, signature, operator)
+    approver = approvers.find(db, web, credential)
+    _check_signature(proposal, signature, approver)
     identifier = approval_id(credential, contents["nonce"])
     earlier = db.get(Approval, identifier, with_for_update=True)
     if earlier is not None:
@@ -79,20 +78,15 @@ def _contents(proposal: Proposal) -> dict[str, Any]:
         raise MalformedRequest(field, f"This cannot be approved: {error.reason}.") from None
 
 
-def _operator(web: Web, credential: str) -> Operator:
-    for operator in web.settings.operators:
-        if operator.credential == credential:
-            return operator
-    raise Unauthenticated("The approval is not signed by an operator of this service.")
-
-
-def _check_signature(proposal: Proposal, signature: bytes, operator: Operator) -> None:
+def _check_signature(proposal: Proposal, signature: bytes, approver: Approver | None) -> None:
+    """Refuse what nobody signed who may approve this; raises Unauthenticated."""
+    refusal = Unauthenticated("The approval is not signed by somebody who may approve it.")
+    if approver is None or approver.role not in proposal.rule.roles:
+        raise refusal
     try:
-        requests.verify_approval(proposal.signed(), signature, operator.public_key)
+        approver.verify(proposal.signed(), signature)
     except BadSignature:
-        raise Unauthenticated(
-            "The approval is not signed by an operator of this service."
-        ) from None
+        raise refusal from None
 
 
 def _check_times(web: Web, proposal: Proposal) -> None:
@@ -123,6 +117,8 @@ def _refuse_other_content(db: Session, nonce: str, proposal: Proposal) -> None:
 
 def _subjects(db: Session, proposal: Proposal) -> dict[str, str]:
     """Return whom the event is about; the custodian compares it with the target."""
+    if proposal.rule.subject not in {"account", "recovery", "deposit"}:
+        return {}
     if proposal.rule.subject == "account":
         return {"account": proposal.target}
     if proposal.rule.subject == "recovery":

@@ -7,7 +7,7 @@ from escrow.db import Base, binary, identifier, seconds
 
 
 class Admin(Base):
-    """A person at the provider with a passkey. States: invited, active, removed.
+    """A person at the provider with a passkey. States: invited, waiting, active, removed.
 
     Roles: support, auditor, operator, owner; see `escrow.admin.roles`. `mac` covers all other
     columns: whoever can write to the database alone makes nobody an owner.

@@ -1,4 +1,4 @@
-"""What operators may approve: one line an operation, and the exact content that is signed.
+"""What may be approved: one line an operation, and the exact content that is signed.
 
 The content (`body`) is a JSON document in the one serialisation. Its `nonce` is fresh for every
 proposal, so that the same wish a year later is another body, and so that its hash, which stands in
@@ -9,12 +9,15 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from escrow.admin.roles import DELAY, GOVERN, ROLES
 from escrow.deposit.closing import replaced_by
 from escrow.protocol.encoding import (
     HASH,
     ID,
     INTEGER,
     Shape,
+    binary,
+    choice,
     dump_json,
     is_identifier,
     pae_hash,
@@ -30,6 +33,10 @@ from escrow.protocol.request import Approval
 MAX_BODY_LENGTH_BYTES = 2048
 MAX_LIFETIME_SECONDS = 7 * 86400
 ACCEPT_BACKUP = "accept-backup"
+ADD_ADMIN, REMOVE_ADMIN = "add-admin", "remove-admin"
+ROTATE_KEY, CHANGE_WAIT = "rotate-key", "change-wait"
+KEY_USES = ("ledger", "provider")
+SERVICE = "service"
 _REASON = text(200, 1)
 _RECORD = text(128)
 _ADDRESS = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[A-Za-z0-9.-]{1,189}\Z")
@@ -37,31 +44,53 @@ _ADDRESS = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[A-Za-z0-9.-]{1,189}\Z")
 
 @dataclass(frozen=True)
 class Operation:
-    """`needed` different operators; `subject` names what the target is an identifier of."""
+    """`needed` different people; `subject` names what the target is; `roles` may approve it."""
 
     name: str
     needed: int
     subject: str
+    roles: frozenset[str]
     fields: Shape
 
 
-def _operation(name: str, needed: int, subject: str, **fields: Any) -> tuple[str, Operation]:
+def _operation(
+    operation: str, needed: int, subject: str, /, *, roles: frozenset[str] = DELAY, **fields: Any
+) -> tuple[str, Operation]:
     shape = Shape(nonce=ID, reason=_REASON, **fields)
-    return name, Operation(name, needed, subject, shape)
+    return operation, Operation(operation, needed, subject, roles, shape)
 
 
+_MOVED: dict[str, Any] = {"from": _RECORD, "to": _RECORD}
 OPERATIONS = dict(
     (
         _operation("freeze", 1, "recovery"),
         _operation("unfreeze", 2, "recovery"),
         _operation("close-deposit", 2, "deposit"),
         _operation("close-account", 2, "account"),
-        _operation("move-account", 2, "account", **{"from": _RECORD, "to": _RECORD}),
+        _operation("move-account", 2, "account", **_MOVED),
         _operation("set-address", 2, "account", address=text(254, 3)),
+        _operation(
+            ADD_ADMIN,
+            2,
+            "admin",
+            roles=GOVERN,
+            name=text(80, 1),
+            role=choice(*ROLES),
+            credential=binary(1023, 1),
+            public_key=binary(1024, 1),
+        ),
+        _operation(REMOVE_ADMIN, 2, "admin", roles=GOVERN),
+        _operation(ROTATE_KEY, 2, "use", roles=GOVERN),
+        _operation(CHANGE_WAIT, 2, SERVICE, roles=GOVERN, seconds=INTEGER),
         # Given to the custodian on the host, never through the database that it is about.
-        _operation(ACCEPT_BACKUP, 2, "origin", size=INTEGER, root=HASH, entries=INTEGER),
+        _operation(
+            ACCEPT_BACKUP, 2, "origin", roles=GOVERN, size=INTEGER, root=HASH, entries=INTEGER
+        ),
     )
 )
+# A target of these is an identifier; of the others it is one of a few words, or the origin.
+_IDENTIFIED = frozenset({"recovery", "deposit", "account", "admin"})
+_WORDS = {"use": KEY_USES, SERVICE: (SERVICE,)}
 BY_API = tuple(name for name in OPERATIONS if name != ACCEPT_BACKUP)
 
 
@@ -90,8 +119,10 @@ class Proposal:
     def contents(self) -> dict[str, Any]:
         """Read and check target and body; raises Malformed("approval")."""
         rule = self.rule
-        if rule.subject != "origin" and not is_identifier(self.target):
+        if rule.subject in _IDENTIFIED and not is_identifier(self.target):
             raise Malformed("approval", "target", "32 lower-case hex characters are needed")
+        if self.target not in _WORDS.get(rule.subject, (self.target,)):
+            raise Malformed("approval", "target", "no such target")
         if not 1 <= len(self.target) <= 128:
             raise Malformed("approval", "target", "text of 1 to 128 characters is needed")
         found = read_document(self.body, rule.fields, "approval", MAX_BODY_LENGTH_BYTES)

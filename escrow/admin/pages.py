@@ -4,22 +4,18 @@ Each opens by GET and changes nothing. Who is not signed in is led to where one 
 another role finds nothing here, as a stranger would.
 """
 
-import functools
 import re
-from collections.abc import Callable
-from typing import Any
-from urllib.parse import quote
 
 from flask import Blueprint, redirect, request
-from flask import Response as FlaskResponse
 from werkzeug.wrappers import Response
 
-from escrow.admin import charts, custody, losses, overview, signin, support, views
+from escrow.admin import charts, custody, losses, overview, proposals, signin, support, views
+from escrow.admin.frame import admin_page, shown_to
 from escrow.admin.roles import EVERYBODY, SEE_ALL, SUPPORT
 from escrow.admin.signin import Actor
 from escrow.context import web
 from escrow.deposit.recoverability import STATES
-from escrow.errors import NotFound, Unauthenticated
+from escrow.errors import NotFound
 from escrow.site import language, page
 
 blueprint = Blueprint("admin_pages", "escrow", template_folder="templates")
@@ -28,33 +24,6 @@ PERIODS = (7, 30, 90, 365)
 _NUMBER = re.compile(r"[0-9]{1,15}\Z")
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 _MOST_SEARCHED = 254
-
-
-def _shown_to(
-    roles: frozenset[str],
-) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-    """Show a page to admins of some roles only; the view is handed who is asking."""
-
-    def wrap(view: Callable[..., Response]) -> Callable[..., Response]:
-        @functools.wraps(view)
-        def guarded(**named: str) -> Response:
-            context = web()
-            try:
-                with context.database.reading() as db:
-                    actor = signin.require(db, roles)
-            except Unauthenticated:
-                return redirect(f"/admin/sign-in?next={quote(request.path)}", 303)
-            signin.note_use(context, actor)
-            return view(actor, **named)
-
-        return guarded
-
-    return wrap
-
-
-def _page(actor: Actor, template: str, **values: Any) -> FlaskResponse:
-    sees_all = actor.role in SEE_ALL
-    return page(template, actor=actor, admin_name=actor.name, sees_all=sees_all, **values)
 
 
 def _after() -> str:
@@ -78,7 +47,7 @@ def invitation() -> Response:
 
 
 @blueprint.get("/admin")
-@_shown_to(EVERYBODY)
+@shown_to(EVERYBODY)
 def start(actor: Actor) -> Response:
     """Show how all keys are doing; support has no business with all of them."""
     if actor.role == SUPPORT:
@@ -96,11 +65,13 @@ def start(actor: Actor) -> Response:
         lost=lost,
     )
     chart = charts.stacked(found.days, said)
-    return _page(actor, "admin/overview.html", found=found, chart=chart, now=context.clock.now())
+    return admin_page(
+        actor, "admin/overview.html", found=found, chart=chart, now=context.clock.now()
+    )
 
 
 @blueprint.get("/admin/custody")
-@_shown_to(SEE_ALL)
+@shown_to(SEE_ALL)
 def keys(actor: Actor) -> Response:
     """List keys, by how they are doing, or one customer's."""
     state, find = request.args.get("state"), request.args.get("find", "").strip()
@@ -110,11 +81,11 @@ def keys(actor: Actor) -> Response:
     with context.database.reading() as db:
         lines, following = custody.page(db, context, state or None, find, after)
     values = {"lines": lines, "following": following, "state": state or "", "find": find}
-    return _page(actor, "admin/custody.html", states=STATES, after=after, **values)
+    return admin_page(actor, "admin/custody.html", states=STATES, after=after, **values)
 
 
 @blueprint.get("/admin/deposits/<id:deposit>")
-@_shown_to(SEE_ALL)
+@shown_to(SEE_ALL)
 def key(actor: Actor, deposit: str) -> Response:
     """Show one key: its pieces with their proofs, and how it came to be as it is."""
     context = web()
@@ -122,11 +93,11 @@ def key(actor: Actor, deposit: str) -> Response:
         found = custody.detail(db, context, deposit)
     now, fresh = context.clock.now(), context.settings.proof_seconds
     pieces = [custody.piece_of(line, now, fresh) for line in found.pieces]
-    return _page(actor, "admin/deposit.html", found=found, pieces=pieces)
+    return admin_page(actor, "admin/deposit.html", found=found, pieces=pieces)
 
 
 @blueprint.get("/admin/losses")
-@_shown_to(SEE_ALL)
+@shown_to(SEE_ALL)
 def lost(actor: Actor) -> Response:
     """List the keys that lost a way back in the last days."""
     days, before = request.args.get("days", str(PERIODS[1])), request.args.get("before", "0")
@@ -136,60 +107,62 @@ def lost(actor: Actor) -> Response:
     with context.database.reading() as db:
         lines, following = losses.page(db, context, int(days), int(before))
     values = {"lines": lines, "following": following, "days": int(days), "periods": PERIODS}
-    return _page(actor, "admin/losses.html", **values)
+    return admin_page(actor, "admin/losses.html", **values)
 
 
 @blueprint.get("/admin/recoveries")
-@_shown_to(SEE_ALL)
+@shown_to(SEE_ALL)
 def recoveries(actor: Actor) -> Response:
     """List what is under way, with its clocks."""
     context, after = web(), _after()
     with context.database.reading() as db:
         lines, following = views.recoveries(db, context, after, RECOVERIES)
-    return _page(actor, "admin/recoveries.html", lines=lines, following=following)
+    return admin_page(actor, "admin/recoveries.html", lines=lines, following=following)
 
 
 @blueprint.get("/admin/approvals")
-@_shown_to(SEE_ALL)
+@shown_to(SEE_ALL)
 def approvals(actor: Actor) -> Response:
     """List what waits for another signature."""
     context, after = web(), _after()
     with context.database.reading() as db:
-        lines, following = views.approvals(db, context, after, APPROVALS)
-    return _page(actor, "admin/approvals.html", lines=lines, following=following)
+        lines, following = proposals.waiting(db, context, after, APPROVALS)
+        newest = proposals.newest(db, context)
+    values = {"lines": lines, "following": following, "newest": newest}
+    return admin_page(actor, "admin/approvals.html", **values)
 
 
 @blueprint.get("/admin/mail")
-@_shown_to(SEE_ALL)
+@shown_to(SEE_ALL)
 def mail(actor: Actor) -> Response:
     """List the mails that no server took."""
     with web().database.reading() as db:
         lines = overview.refused_mails(db)
-    return _page(actor, "admin/mail.html", lines=lines)
+    return admin_page(actor, "admin/mail.html", lines=lines)
 
 
 @blueprint.get("/admin/support")
-@_shown_to(EVERYBODY)
+@shown_to(EVERYBODY)
 def support_start(actor: Actor) -> Response:
     """Ask which customer calls."""
-    return _page(actor, "admin/support.html")
+    return admin_page(actor, "admin/support.html")
 
 
 @blueprint.get("/admin/support/<id:account>")
-@_shown_to(EVERYBODY)
+@shown_to(EVERYBODY)
 def support_customer(actor: Actor, account: str) -> Response:
     """Show one customer's keys, what to say of each, and which mails went out."""
     context = web()
     with context.database.reading() as db:
         found = support.look(db, context, account)
-    return _page(actor, "admin/customer.html", found=found)
+    return admin_page(actor, "admin/customer.html", found=found)
 
 
 @blueprint.get("/admin/you")
-@_shown_to(EVERYBODY)
+@shown_to(EVERYBODY)
 def you(actor: Actor) -> Response:
     """Show who one is here, and one's own sessions."""
     context = web()
     with context.database.reading() as db:
         sessions = signin.of_admin(db, context, actor.admin)
-    return _page(actor, "admin/you.html", sessions=sessions)
+    return admin_page(actor, "admin/you.html", sessions=sessions)

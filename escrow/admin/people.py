@@ -6,13 +6,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escrow.account import rows
-from escrow.admin.models import Admin
+from escrow.admin.models import Admin, AdminSession
 from escrow.admin.roles import ROLES
-from escrow.errors import Conflict, Gone
+from escrow.errors import Conflict, Gone, NotFound, WrongState
+from escrow.protocol.encoding import digits, pae_hash
 from escrow.webkeys import WebKeys
 
 NAME = ("admin", "name")
 INVITATION_SECONDS = 7 * 86400
+CODE_DIGITS = 12
 
 
 def invite(db: Session, keys: WebKeys, name: str, role: str, now: int, token: str) -> Admin:
@@ -54,10 +56,14 @@ def invited(db: Session, keys: WebKeys, token: str, now: int) -> Admin:
 def accept(
     db: Session, keys: WebKeys, row: Admin, name: str, credential_id: bytes, public_key: bytes
 ) -> None:
-    """Let an invited admin be known by a passkey; raises Conflict where somebody was faster."""
+    """Let an invited person be known by a passkey; raises Conflict where somebody was faster.
+
+    That alone lets nobody in: the custodian admits the first owner, and others once owners have
+    approved exactly this passkey.
+    """
     changes = {
         "name": keys.encrypt(NAME, row.id, row.id, name),
-        "state": "active",
+        "state": "waiting",
         "invitation_hash": None,
         "expires_at": None,
         "credential_id": credential_id,
@@ -67,13 +73,73 @@ def accept(
         raise Conflict
 
 
-def of_credential(db: Session, keys: WebKeys, credential_id: bytes) -> Admin | None:
-    """Return the active admin of a passkey."""
-    query = select(Admin).where(Admin.credential_id == credential_id, Admin.state == "active")
-    row = db.scalars(query).one_or_none()
+def admit(db: Session, keys: WebKeys, row: Admin, role: str, name: str = "") -> None:
+    """Let somebody in who waits, as the ledger says; raises Conflict. For the custodian."""
+    changes: dict[str, object] = {"state": "active", "role": role}
+    if name:
+        changes["name"] = keys.encrypt(NAME, row.id, row.id, name)
+    if not rows.swap(db, keys, row, **changes):
+        raise Conflict
+
+
+def remove(db: Session, keys: WebKeys, admin: str, now: int) -> None:
+    """Let somebody in no more, and end all sessions. Twice is harmless."""
+    row = db.get(Admin, admin, with_for_update=True)
+    if row is not None and row.state != "removed":
+        gone = {"state": "removed", "invitation_hash": None, "expires_at": None}
+        if not rows.swap(db, keys, row, **gone):
+            raise Conflict
+    end_sessions(db, keys, admin, now)
+
+
+def end_sessions(db: Session, keys: WebKeys, admin: str, now: int) -> None:
+    """End all sessions of an admin."""
+    query = select(AdminSession).where(
+        AdminSession.admin == admin, AdminSession.revoked_at.is_(None)
+    )
+    for session in list(db.scalars(query)):
+        rows.swap(db, keys, session, revoked_at=now)
+
+
+def key_code(row: Admin) -> str:
+    """Return 12 digits that name a passkey, for two people to compare; raises ValueError."""
+    if row.credential_id is None or row.public_key is None:
+        raise ValueError("there is no passkey yet")
+    named = pae_hash("escrow/v1/admin/passkey", row.credential_id, row.public_key)
+    return digits(named, CODE_DIGITS)
+
+
+def of_passkey(db: Session, keys: WebKeys, credential_id: bytes) -> Admin | None:
+    """Return whose passkey this is, in whatever state."""
+    row = db.scalars(select(Admin).where(Admin.credential_id == credential_id)).one_or_none()
     if row is not None:
         keys.check_row(row)
     return row
+
+
+def everybody(db: Session, keys: WebKeys) -> list[Admin]:
+    """Return all who were ever invited, the oldest first."""
+    found = list(db.scalars(select(Admin).order_by(Admin.created_at, Admin.id)))
+    for row in found:
+        keys.check_row(row)
+    return found
+
+
+def find(db: Session, keys: WebKeys, admin: str) -> Admin:
+    """Return one of them; raises NotFound."""
+    row = db.get(Admin, admin, with_for_update=True)
+    if row is None:
+        raise NotFound
+    keys.check_row(row)
+    return row
+
+
+def withdraw(db: Session, keys: WebKeys, admin: str, now: int) -> None:
+    """Let somebody not become an admin; raises NotFound, WrongState for who is one."""
+    row = find(db, keys, admin)
+    if row.state not in {"invited", "waiting"}:
+        raise WrongState(row.state)
+    remove(db, keys, admin, now)
 
 
 def name_of(keys: WebKeys, row: Admin) -> str:

@@ -21,9 +21,10 @@ from escrow.admin import people
 from escrow.admin.models import Admin, AdminChallenge, AdminSession
 from escrow.admin.passkeys import Answer, Site, verify
 from escrow.context import Web, web
-from escrow.errors import NotFound, StepUpRequired, Unauthenticated
+from escrow.errors import NotFound, StepUpRequired, Unauthenticated, WrongState
 from escrow.headers import admin_cookie_name
 from escrow.protocol.encoding import b64url
+from escrow.protocol.request import sign_in_challenge
 
 CHALLENGE_SECONDS = 5 * 60
 CHALLENGE_LENGTH_BYTES = 32
@@ -80,14 +81,19 @@ def _challenge_hash(context: Web, given: bytes) -> bytes:
 
 
 def answered(db: Session, context: Web, given: bytes, answer: Answer) -> Admin:
-    """Return the admin whose passkey has signed a challenge; raises Unauthenticated."""
-    row = people.of_credential(db, context.keys, answer.credential_id)
-    if row is None or row.public_key is None:
+    """Return the admin whose passkey has signed a challenge.
+
+    Raises Unauthenticated, and WrongState("waiting") for who was not let in yet.
+    """
+    row = people.of_passkey(db, context.keys, answer.credential_id)
+    if row is None or row.public_key is None or row.state not in {"active", "waiting"}:
         raise Unauthenticated("This passkey is not one of an admin of this service.")
     site = Site.of(context.settings)
-    count = verify(site, given, answer, row.public_key, row.sign_count)
+    count = verify(site, sign_in_challenge(given), answer, row.public_key, row.sign_count)
     if count != row.sign_count and not rows.swap(db, context.keys, row, sign_count=count):
         raise Unauthenticated
+    if row.state == "waiting":  # said only to who holds the passkey
+        raise WrongState("waiting", "Owners have not approved this passkey yet.")
     return row
 
 

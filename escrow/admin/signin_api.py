@@ -13,6 +13,7 @@ from escrow.api import ADMIN, Empty, api_blueprint
 from escrow.context import web
 from escrow.errors import Conflict
 from escrow.headers import admin_cookie_name, hand_cookie
+from escrow.protocol.encoding import grouped
 
 blueprint = api_blueprint("admin_signin")
 
@@ -45,10 +46,13 @@ def invitation_challenge(json_data: bodies.InvitationIn) -> Any:
 
 @blueprint.post("/admin/invitations/accept")
 @blueprint.input(bodies.AcceptIn)
-@blueprint.output(bodies.SessionOut)
+@blueprint.output(bodies.WaitingOut)
 @blueprint.doc(responses={401: "", 409: "", 410: ""})
 def accept(json_data: bodies.AcceptIn) -> Any:
-    """Take up an invitation with a passkey that was just made; signs in."""
+    """Take up an invitation with a passkey that was just made.
+
+    The session that begins here counts once the custodian has let this person in.
+    """
     _count()
     try:
         return _accept(json_data)
@@ -66,8 +70,13 @@ def _accept(given: bodies.AcceptIn) -> Any:
         site = Site.of(context.settings)
         made = passkeys.verify_new(site, given.challenge, given.client_data, given.attestation)
         people.accept(db, context.keys, row, given.name, made.credential_id, made.public_key)
-        session, token = signin.create(db, context, row.id)
-        document = _document(row.role, people.name_of(context.keys, row), session.step_up_until)
+        document = {
+            "admin": row.id,
+            "name": people.name_of(context.keys, row),
+            "role": row.role,
+            "code": grouped(people.key_code(row)),
+        }
+        _, token = signin.create(db, context, row.id)
     _set_cookie(token)
     return document
 
@@ -87,7 +96,7 @@ def new_challenge(json_data: Empty) -> Any:
 @blueprint.post("/admin/sessions")
 @blueprint.input(bodies.AnswerIn)
 @blueprint.output(bodies.SessionOut)
-@blueprint.doc(responses={401: ""})
+@blueprint.doc(responses={401: "", 409: ""})
 def sign_in(json_data: bodies.AnswerIn) -> Any:
     """Sign in with a passkey's answer; the session is a cookie that no script sees."""
     _count()

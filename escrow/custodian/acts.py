@@ -27,6 +27,7 @@ def all_acts() -> list[Act]:
         approvals,
         closing,
         drilling,
+        governing,
         notices,
         reactions,
         reminders,
@@ -38,7 +39,7 @@ def all_acts() -> list[Act]:
     acts = (reactions.act, notices.count, timed.make_ready, timed.expire, timed.drop_drafts)
     more = (timed.wipe_sessions, timed.pause, closing.destroy, timed.close_accounts, timed.verify)
     last = (replacing.act, drilling.act, reminders.act, aging.act)
-    return [*acts, *more, *last, approvals.Audit(), Housekeeping()]
+    return [*acts, *more, *last, governing.found, approvals.Audit(), Housekeeping()]
 
 
 @cache
@@ -48,6 +49,7 @@ def _looked_for() -> dict[Act, Select[Any]]:
         aging,
         closing,
         drilling,
+        governing,
         notices,
         reactions,
         reminders,
@@ -71,6 +73,7 @@ def _looked_for() -> dict[Act, Select[Any]]:
         drilling.act: drilling.DUE,
         reminders.act: reminders.DUE,
         aging.act: aging.DUE,
+        governing.found: governing.FOUNDING_DUE,
     }
 
 

@@ -2,9 +2,10 @@
 
 What the web tier checked counts for nothing, and neither does any flag in the table. An approval
 counts when its `admin approved` entry is sequenced, the row says exactly what was signed, and the
-signature holds by a key of the setting `operators`. Enough of them by different people, and the
-operation is executed in one transaction with its `admin executed`, whose identifier only one event
-can have. What does not fit is refused with a reason, and an alarm is raised.
+signature holds by a key of the setting `operators` or a passkey that the ledger names (`crew`).
+Enough of them by different people, and the operation is executed in one transaction with its
+`admin executed`, whose identifier only one event can have. What does not fit is refused with a
+reason, and an alarm is raised.
 """
 
 from collections.abc import Iterator
@@ -14,18 +15,19 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escrow.admin.approvers import Approver
 from escrow.admin.flow import proposal_of
 from escrow.admin.models import Approval
-from escrow.admin.operations import MAX_LIFETIME_SECONDS, Proposal, approval_id
-from escrow.custodian.approved import EXECUTED, Order
+from escrow.admin.operations import ADD_ADMIN, MAX_LIFETIME_SECONDS, Proposal, approval_id
+from escrow.custodian.approved import Order
+from escrow.custodian.crew import Member, members, person
 from escrow.custodian.entries import Entries, Entry
+from escrow.custodian.executed import EXECUTED
 from escrow.custodian.service import Custodian
 from escrow.custodian.shares import Refusal
 from escrow.errors import EscrowError, Unavailable
 from escrow.ledger.append import append
 from escrow.ledger.models import LedgerEvent
-from escrow.operators import Operator
-from escrow.protocol import request as requests
 from escrow.protocol.errors import BadSignature, Malformed
 from escrow.webkeys import ForgedRow
 
@@ -39,13 +41,13 @@ class Vote:
     """One approval that counts."""
 
     row: Approval
-    operator: Operator
+    approver: Approver
     proposal: Proposal
     contents: dict[str, Any]
 
 
 def count(custodian: Custodian, db: Session, entry: Entry) -> None:
-    """React to `admin approved`: execute what enough different operators have signed."""
+    """React to `admin approved`: execute what enough different people have signed."""
     row = db.get(Approval, entry.event.id)
     if row is None:
         _alarm(custodian, entry.event.id, "no such approval")
@@ -74,12 +76,14 @@ def check(custodian: Custodian, db: Session, row: Approval, entry: Entry) -> Vot
         raise Refusal("altered")
     if not entry.event.id == row.id == approval_id(row.credential, contents["nonce"]):
         raise Refusal("altered")
-    operator = _operator(custodian, row.credential)
+    approver = _approver(members(custodian, db), row.credential, entry)
+    if approver.role not in proposal.rule.roles:
+        raise Refusal("not for this role")
     try:
-        requests.verify_approval(proposal.signed(), row.signature, operator.public_key)
+        approver.verify(proposal.signed(), row.signature)
     except BadSignature:
         raise Refusal("wrong signature") from None
-    if getattr(entry.event, proposal.rule.subject, None) != proposal.target:
+    if not _is_about(entry, proposal):
         raise Refusal("another target")
     if max(custodian.clock.now(), custodian.outside.at) >= proposal.expires:
         raise Refusal("expired")
@@ -87,15 +91,23 @@ def check(custodian: Custodian, db: Session, row: Approval, entry: Entry) -> Vot
         raise Refusal("expires too late")
     if entry.index < _accepted_backup(custodian, db):
         raise Refusal("before the backup")
-    return Vote(row, operator, proposal, contents)
+    return Vote(row, approver, proposal, contents)
 
 
-def _operator(custodian: Custodian, credential: str) -> Operator:
-    """Return whose key the configuration names; the web tier's word and its tables do not count."""
-    for operator in custodian.settings.operators:
-        if operator.credential == credential:
-            return operator
-    raise Refusal("unknown operator")
+def _is_about(entry: Entry, proposal: Proposal) -> bool:
+    """Tell whether the entry stands where the target's history is read; of a few, nowhere."""
+    subject = proposal.rule.subject
+    if subject in {"account", "deposit", "recovery"}:
+        return bool(getattr(entry.event, subject) == proposal.target)
+    return entry.event.account is None and entry.event.deposit is None
+
+
+def _approver(crew: dict[str, Member], credential: str, entry: Entry) -> Approver:
+    """Return whose credential this was already when the approval was sequenced."""
+    member = crew.get(credential)
+    if member is None or member.since >= entry.index:
+        raise Refusal("unknown operator")
+    return member.approver
 
 
 def _accepted_backup(custodian: Custodian, db: Session) -> int:
@@ -124,12 +136,12 @@ def _is_executed(custodian: Custodian, db: Session, proposal: Proposal, entry: E
 
 
 def _votes(custodian: Custodian, db: Session, proposal: Proposal, nonce: str) -> Iterator[Vote]:
-    """Find the approvals of one proposal that count: at most one an operator.
+    """Find the approvals of one proposal that count: at most one a credential.
 
-    They are locked in the order of the setting, so that of two custodians one goes first.
+    They are locked in the order of the credentials, so that of two custodians one goes first.
     """
-    for operator in custodian.settings.operators:
-        identifier = approval_id(operator.credential, nonce)
+    for credential in members(custodian, db):
+        identifier = approval_id(credential, nonce)
         row = db.get(Approval, identifier, with_for_update=True)
         entry = _entry(custodian, db, identifier)
         if row is None or entry is None:
@@ -149,12 +161,30 @@ def _entry(custodian: Custodian, db: Session, identifier: str) -> Entry | None:
     return None if found is None else Entries(db, custodian.keys).one(found)
 
 
-def require_different(operators: list[Operator], needed: int) -> bool:
-    """Tell whether enough different people have signed; raises Refusal for one under two names."""
-    keys = {operator.public_key for operator in operators}
-    if len(keys) < len(operators) or len({o.name for o in operators}) < len(operators):
-        raise Refusal("one key under two names")
+def require_different(approvers: list[Approver], needed: int) -> bool:
+    """Tell whether enough different people have signed; raises Refusal for one under two names.
+
+    A person is a name and a key: who has a key on the host and a passkey still is one.
+    """
+    keys = {approver.key for approver in approvers}
+    if len(keys) < len(approvers) or len({person(a.name) for a in approvers}) < len(approvers):
+        raise Refusal("one person twice")
     return len(keys) >= needed
+
+
+def _needed(custodian: Custodian, db: Session, proposal: Proposal) -> int:
+    """Return how many must approve.
+
+    Who is the only one can add the second admin alone, or there would never be two.
+    """
+    if proposal.operation != ADD_ADMIN:
+        return proposal.rule.needed
+    able = [
+        person(member.approver.name)
+        for member in members(custodian, db).values()
+        if member.approver.role in proposal.rule.roles
+    ]
+    return min(proposal.rule.needed, len(set(able)))
 
 
 def _execute(custodian: Custodian, db: Session, vote: Vote, entry: Entry) -> None:
@@ -163,7 +193,8 @@ def _execute(custodian: Custodian, db: Session, vote: Vote, entry: Entry) -> Non
     votes = list(_votes(custodian, db, proposal, vote.contents["nonce"]))
     if _is_executed(custodian, db, proposal, entry):
         return
-    if not require_different([found.operator for found in votes], proposal.rule.needed):
+    needed = _needed(custodian, db, proposal)
+    if not require_different([found.approver for found in votes], needed):
         return
     order = Order(custodian, db, proposal, vote.contents, entry)
     try:

@@ -5,7 +5,6 @@ service when the operation is not possible now, and the caller then undoes all o
 """
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -215,13 +214,3 @@ def _tell(order: Order, account: Account, message: str, *, also: str = "") -> No
     query = select(Deposit).where(Deposit.account == account.id, Deposit.state != "closed")
     for deposit in order.db.scalars(query):
         tell_contacts(order.custodian, order.db, deposit, f"{message}_contact", entry=order.entry)
-
-
-EXECUTED: dict[str, Callable[[Order], None]] = {
-    "freeze": freeze,
-    "unfreeze": unfreeze,
-    "close-deposit": close_deposit,
-    "close-account": close_account,
-    "move-account": move_account,
-    "set-address": set_address,
-}

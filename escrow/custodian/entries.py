@@ -81,9 +81,15 @@ class Entries:
         """Return the entries of a recovery."""
         return self._all(LedgerEvent.recovery == recovery)
 
-    def newest(self, kind: str) -> Entry | None:
-        """Return the newest entry of a type, if there is one."""
+    def of_types(self, *types: str) -> list[Entry]:
+        """Return all entries of some types, of which there are few."""
+        return self._all(LedgerEvent.type.in_(types))
+
+    def newest(self, kind: str, before: int | None = None) -> Entry | None:
+        """Return the newest entry of a type (that stands before an index), if there is one."""
         query = select(LedgerEvent).where(LedgerEvent.type == kind, LedgerEvent.index.is_not(None))
+        if before is not None:
+            query = query.where(LedgerEvent.index < before)
         found = self._db.scalars(query.order_by(LedgerEvent.index.desc()).limit(1)).first()
         return None if found is None else self.one(found)
 

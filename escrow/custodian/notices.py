@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escrow.custodian import proofs
+from escrow.custodian import proofs, waits
 from escrow.custodian.entries import Entries, Entry
 from escrow.custodian.freezing import is_frozen
 from escrow.custodian.letters import send
@@ -176,7 +176,7 @@ def _wait(custodian: Custodian, db: Session, opening: Opening, *, is_refused: bo
     if manifest.kind == "drill":
         return 0
     least = releases.shortest_wait(opened.event.data["proof"], manifest.waiting_seconds)
-    wait: int = max(least, custodian.settings.minimum_waiting_seconds)
+    wait: int = max(least, waits.shortest_wait(custodian, db))
     changes = entries.of_account(opened.event.data["account"], "address changed", "totp changed")
     if any(_is_late_change(change, opening.newest) for change in changes):
         wait += machine.CHANGED_LATELY_SECONDS

@@ -6,8 +6,8 @@ In one directory, every change fsynced before the next checkpoint is signed:
 - `checkpoint`: the time (`at` of the last entry, Unix seconds) on the first line, then the text of
   the newest checkpoint. It is written before that checkpoint is signed, so that nothing signed can
   be missing here; it also proves the leaves up to its size;
-- `lines`: one line `<id> frozen|unfrozen|cancelled|destroyed` a change of a recovery or deposit;
-  the last line of an id counts.
+- `lines`: one line `<id> frozen|unfrozen|cancelled|destroyed` a change of a recovery or deposit,
+  and `<id> removed` for an admin; the last line of an id counts.
 
 Leaves behind the checkpoint's size, and a last line without its end, are what a crash left of a
 write: nobody acted on them, the next write begins where they begin, and the database (which
@@ -31,7 +31,7 @@ from escrow.protocol.note import Checkpoint
 HASH_LENGTH_BYTES = 32
 STOPPED = frozenset({"frozen", "cancelled", "destroyed"})
 _CHUNK = 4096 * HASH_LENGTH_BYTES
-_LINE = re.compile(rb"([0-9a-f]{32}) (frozen|unfrozen|cancelled|destroyed)\Z")
+_LINE = re.compile(rb"([0-9a-f]{32}) (frozen|unfrozen|cancelled|destroyed|removed)\Z")
 
 
 class OutsideDamaged(ConfigurationError):
@@ -159,7 +159,7 @@ class Outside:
         for identifier, word in lines:
             line = f"{identifier} {word}".encode()
             if _LINE.match(line) is None:
-                raise ValueError("a line is an identifier and one of four words")
+                raise ValueError("a line is an identifier and one of five words")
             if words.get(identifier) != word:
                 words[identifier] = word
                 added += line + b"\n"

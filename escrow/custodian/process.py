@@ -9,8 +9,7 @@ from escrow import assets, log, webkeyfile
 from escrow.clock import Clock, SystemClock
 from escrow.config import Settings
 from escrow.custodian import resume
-from escrow.custodian.keyring import open_keyring
-from escrow.custodian.keys import CustodianKeys
+from escrow.custodian.keystore import KeyStore
 from escrow.custodian.leader import Leader
 from escrow.custodian.outside import Outside
 from escrow.custodian.service import Custodian
@@ -24,20 +23,21 @@ from escrow.migrations.ready import require_ready
 
 def make(settings: Settings, clock: Clock, accepted_step: int = 0) -> Custodian:
     """Make the custodian of an installation; raises ConfigurationError."""
-    keys = CustodianKeys.load(settings.key_dir, open_keyring(settings))
+    store = KeyStore(settings)
     web_keys = webkeyfile.load(settings.key_dir)
     require_ready(settings.database)
     database = Database(settings.database)
     return Custodian(
         settings,
         database,
-        keys,
+        store.load(),
         web_keys,
         clock,
         Outside(settings.outside_dir),
         Sender(settings, database, web_keys, clock),
         accepted_step=accepted_step,
         site=assets.listing_sha256(),
+        store=store,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from escrow.custodian import proofs
+from escrow.custodian import proofs, waits
 from escrow.custodian.entries import Entries, Entry
 from escrow.custodian.service import Custodian
 from escrow.custodian.shares import ProviderShare, Refusal, checked_manifest, open_share
@@ -110,7 +110,7 @@ def _check_wait(
     wait = noticed.event.data["wait_seconds"]
     if manifest.kind != "drill" and wait < max(
         releases.shortest_wait(opened.event.data["proof"], manifest.waiting_seconds),
-        custodian.settings.minimum_waiting_seconds,
+        waits.shortest_wait(custodian, db, noticed.index),
         MIN_WAITING_SECONDS,
         opened.event.data["wait_seconds"],
     ):

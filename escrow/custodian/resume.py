@@ -22,10 +22,12 @@ from sqlalchemy.orm import Session
 
 from escrow.account import rows as sealed
 from escrow.account.models import AuthSession, MailCode, Totp
+from escrow.admin.approvers import Approver
 from escrow.admin.models import Approval
 from escrow.admin.operations import ACCEPT_BACKUP, MAX_LIFETIME_SECONDS
 from escrow.admin.signedfile import SignedApproval
 from escrow.custodian.approvals import require_different
+from escrow.custodian.crew import members
 from escrow.custodian.entries import Entries, erased_mac
 from escrow.custodian.sequencer import Sequencer, check_step
 from escrow.custodian.service import Custodian
@@ -37,8 +39,6 @@ from escrow.errors import ConfigurationError
 from escrow.i18n import N_, Translator
 from escrow.ledger.append import append
 from escrow.ledger.models import LedgerEvent
-from escrow.operators import Operator
-from escrow.protocol import request as requests
 from escrow.protocol.errors import BadSignature, Malformed
 from escrow.recovery.models import Recovery, RecoverySession, ReleaseRow
 from escrow.webkeys import ForgedRow
@@ -135,7 +135,8 @@ def _check_approvals(custodian: Custodian, files: list[bytes], state: State) -> 
         raise _refused("malformed") from None
     if any(other.proposal != proposal for other in signed):
         raise _refused("different contents")
-    signers = [_signer(custodian, approval) for approval in signed]
+    with custodian.database.reading() as db:
+        signers = [_signer(custodian, db, approval) for approval in signed]
     if proposal.operation != ACCEPT_BACKUP:
         raise _refused("another operation")
     said = State(proposal.target, contents["size"], contents["root"], contents["entries"])
@@ -153,16 +154,22 @@ def _check_approvals(custodian: Custodian, files: list[bytes], state: State) -> 
     return str(contents["reason"])
 
 
-def _signer(custodian: Custodian, signed: SignedApproval) -> Operator:
-    for operator in custodian.settings.operators:
-        if operator.credential == signed.credential:
-            try:
-                approval = signed.proposal.signed()
-                requests.verify_approval(approval, signed.signature, operator.public_key)
-            except BadSignature:
-                raise _refused("wrong signature") from None
-            return operator
-    raise _refused("unknown operator")
+def _signer(custodian: Custodian, db: Session, signed: SignedApproval) -> Approver:
+    """Return who has signed.
+
+    The database is an old one, and its entries are proven (`_check_prefix`): an admin of that day
+    who was removed since is named outside it.
+    """
+    member = members(custodian, db).get(signed.credential)
+    if member is None:
+        raise _refused("unknown operator")
+    if member.approver.role not in signed.proposal.rule.roles:
+        raise _refused("not for this role")
+    try:
+        member.approver.verify(signed.proposal.signed(), signed.signature)
+    except BadSignature:
+        raise _refused("wrong signature") from None
+    return member.approver
 
 
 def _refused(reason: str) -> NotResumed:

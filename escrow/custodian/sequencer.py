@@ -49,6 +49,8 @@ class Batch:
 
 def line_of(event: ledger.Event) -> tuple[str, str] | None:
     """Return the line that an event asks for outside the database, if any."""
+    if event.type == "admin removed":
+        return str(event.data["admin"]), "removed"
     if event.type not in LINES:
         return None
     subject, word = LINES[event.type]

@@ -20,6 +20,7 @@ from escrow.custodian.acts import all_acts, due
 from escrow.custodian.announce import announce_keys, announce_site
 from escrow.custodian.entries import Entries, LedgerDamaged, LedgerStopped
 from escrow.custodian.keys import CustodianKeys
+from escrow.custodian.keystore import KeyStore
 from escrow.custodian.loop import run_forever
 from escrow.custodian.outside import Outside
 from escrow.custodian.sequencer import Sequencer, has_pending
@@ -61,11 +62,13 @@ class Custodian:
         *,
         accepted_step: int = 0,
         site: bytes | None = None,
+        store: KeyStore | None = None,
     ) -> None:
         """Hold what the service works with; nothing is read or written before the first pass.
 
         `accepted_step`: an operator has said that the clock is right up to this time. `site`: the
-        32 bytes to say of what browsers are served, None to say nothing of it.
+        32 bytes to say of what browsers are served, None to say nothing of it. `store`: where the
+        keys are kept; without one no fresh key can be made.
         """
         self.settings = settings
         self.database = database
@@ -76,6 +79,7 @@ class Custodian:
         self.sender = sender
         self.accepted_step = accepted_step
         self.site = site
+        self._store = store
         self.acts = all_acts()
         self.postponed: dict[int, int] = {}
         self.put_off: dict[tuple[str, str], int] = {}
@@ -204,8 +208,28 @@ class Custodian:
         self._audited = stop
 
     def forget(self) -> None:
-        """Take the ledger up from the disk in the next pass: another process may have led."""
+        """Take keys and ledger up from the disk: another process may have led.
+
+        Raises ConfigurationError.
+        """
+        if self._store is not None:
+            self._use(self._store.load())
         self._is_taken_up = False
+
+    def replace_keys(self, keys: CustodianKeys) -> None:
+        """Keep fresh keys with the earlier ones; the next pass says so in the ledger.
+
+        Raises OSError or ConfigurationError when they cannot be kept: nothing has changed then.
+        """
+        if self._store is None:
+            raise FileNotFoundError("The custodian was started without a place for its keys.")
+        self._store.save(keys)
+        self._use(keys)
+        self._is_taken_up = False
+
+    def _use(self, keys: CustodianKeys) -> None:
+        self.keys = keys
+        self._sequencer = Sequencer(keys, self.web_keys)
 
     def run_forever(self, stop: threading.Event) -> None:
         """Lead when nobody else does, and make passes until `stop` is set.

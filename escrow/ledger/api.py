@@ -132,7 +132,7 @@ def get_keys() -> Result:
             "origin": note.Verifier.parse(keys.ledger_vkey).name,
             "ledger_vkey": keys.ledger_vkey,
             "provider_key": b64url(keys.provider_key),
-            "minimum_waiting_seconds": settings.minimum_waiting_seconds,
+            "minimum_waiting_seconds": read.shortest_wait(db, settings.minimum_waiting_seconds),
             "provider": {
                 "name": settings.provider_name,
                 "phone": settings.provider_phone,

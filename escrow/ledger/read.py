@@ -117,8 +117,8 @@ def entry_of(db: Session, event_id: str) -> LedgerEvent | None:
     return found[0] if found else None
 
 
-def newest_of(db: Session, kind: str) -> LedgerEvent | None:
-    """Return the newest entry of a type that stands in a signed checkpoint."""
+def newest_of(db: Session, kind: str, **subject: str) -> LedgerEvent | None:
+    """Return the newest entry of a type (about one subject) that stands in a signed checkpoint."""
     newest = newest_checkpoint(db)
     query = (
         select(LedgerEvent)
@@ -127,6 +127,7 @@ def newest_of(db: Session, kind: str) -> LedgerEvent | None:
             LedgerEvent.index < (newest.size if newest else 0),
             LedgerEvent.body.is_not(None),
         )
+        .filter_by(**subject)
         .order_by(LedgerEvent.index.desc())
         .limit(1)
     )
@@ -239,6 +240,12 @@ class CurrentKeys:
         """The public key (1216 bytes) that provider shares are sealed to."""
         return self._provider[-1][0]
 
+    @property
+    def ages(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """How many keys there are, since when the present one: of the ledger, of the provider."""
+        ledger, provider = self._ledger, self._provider
+        return (len(ledger), ledger[-1][1]), (len(provider), provider[-1][1])
+
     def ledger_vkeys_since(self, time: int) -> list[str]:
         """Return the verifier keys that were the present one at `time` or later, newest first."""
         return [key.decode() for key in _since(self._ledger, time)]
@@ -314,3 +321,16 @@ def current_keys(db: Session) -> CurrentKeys:
     if not (keys["ledger"] and keys["provider"]):
         raise Unavailable("The ledger has not begun yet. Try again in a few seconds.")
     return CurrentKeys(tuple(changes), tuple(keys["ledger"]), tuple(keys["provider"]))
+
+
+def shortest_wait(db: Session, configured: int) -> int:
+    """Return the shortest wait of a recovery in seconds: as configured, or as owners decided.
+
+    The custodian decides by its own reading (`escrow.custodian.waits`); a shorter wish in a
+    deposit's description is lengthened when a recovery is opened.
+    """
+    changed = newest_of(db, "wait changed")
+    if changed is None or changed.body is None:
+        return configured
+    decided: int = ledger.Event.parse(changed.body).data["seconds"]
+    return max(configured, decided)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from escrow.protocol import keys
-from escrow.protocol.encoding import pae, raw_id, sha256
+from escrow.protocol.encoding import pae, pae_hash, raw_id, sha256
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,14 @@ class Approval:
     def challenge(self) -> bytes:
         """Return what a passkey is asked to sign: 32 bytes, the SHA-256 of the message."""
         return sha256(self.message())
+
+
+def sign_in_challenge(asked: bytes) -> bytes:
+    """Return what a passkey signs for a challenge of the server: 32 bytes.
+
+    Under a label of its own, so that no server can have an approval signed as a mere sign-in.
+    """
+    return pae_hash("escrow/v1/admin/sign-in", asked)
 
 
 def sign_approval(approval: Approval, key: Ed25519PrivateKey) -> bytes:

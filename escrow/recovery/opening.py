@@ -10,6 +10,7 @@ from escrow.context import Web
 from escrow.deposit import custodies
 from escrow.deposit.models import Deposit
 from escrow.errors import Conflict, RateLimited, WrongState
+from escrow.ledger.read import shortest_wait
 from escrow.protocol import release as releases
 from escrow.protocol.encoding import pae_hash
 from escrow.recovery import machine, proofs
@@ -42,7 +43,7 @@ def wait_of(db: Session, web: Web, deposit: Deposit, proof: str, now: int) -> in
     if manifest.kind == "drill":
         return 0
     least = releases.shortest_wait(proof, manifest.waiting_seconds)
-    wait = max(least, web.settings.minimum_waiting_seconds)
+    wait = max(least, shortest_wait(db, web.settings.minimum_waiting_seconds))
     account = db.get(Account, deposit.account)
     changes = [account.address_changed_at, account.totp_changed_at] if account else []
     created = account.created_at if account else 0

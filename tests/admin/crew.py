@@ -65,20 +65,39 @@ class Crew:
         given = {"token": self.token, "name": self.name, "challenge": asked["challenge"]}
         return self.post("/admin/invitations/accept", given | made)
 
+    @property
+    def admin(self) -> str:
+        """The admin's identifier."""
+        with self.world.database.reading() as db:
+            row = people.of_passkey(db, self.world.web_keys, self.passkey.credential_id)
+            assert row is not None
+            return row.id
+
+    def admit(self) -> None:
+        """Let them in as the custodian does: the first owner by itself, others on approval."""
+        self.world.run()
+        world = self.world
+        with world.database.transaction() as db:
+            row = people.of_passkey(db, world.web_keys, self.passkey.credential_id)
+            assert row is not None
+            if row.state == "waiting":
+                people.admit(db, world.web_keys, row, row.role)
+
     def sign_in(self, **lies: Any) -> Answer:
         asked = self.post("/admin/challenges").ok()
-        answer = self.passkey.get(asked["challenge"], **lies)
+        answer = self.passkey.answer(asked["challenge"], **lies)
         return self.post("/admin/sessions", {"challenge": asked["challenge"]} | answer)
 
     def step_up(self, passkey: Passkey | None = None) -> Answer:
         asked = self.post("/admin/step-up/challenge").ok()
-        answer = (passkey or self.passkey).get(asked["challenge"])
+        answer = (passkey or self.passkey).answer(asked["challenge"])
         return self.post("/admin/step-up", {"challenge": asked["challenge"]} | answer)
 
 
 def hired(world: World, role: str = "owner", name: str = "Olga") -> Crew:
-    """Return an admin who has accepted and is signed in."""
+    """Return an admin who has accepted, was let in, and is signed in."""
     crew = Crew(world, role, name)
     crew.invite()
     crew.accept().ok()
+    crew.admit()
     return crew

@@ -167,7 +167,7 @@ def test_one_key_under_two_names_is_one_operator(office: Office, made: Deposited
     twin = OperatorKey("twin", office.anna.key)
     office.employ(office.anna.operator, twin.operator, office.piet.operator)
     office.approve(office.propose(CLOSE, made.deposit), office.anna, twin)
-    assert "one key under two names" in office.alarms
+    assert "one person twice" in office.alarms
     assert is_untouched(office, made)
 
 

@@ -244,7 +244,7 @@ def test_one_operator_alone_accepts_no_backup(small_office: Office) -> None:
     behind(office)
     named = proposal(office)
     refuses(office, signed(named, office.anna), "too few")
-    refuses(office, signed(named, office.anna, office.anna), "one key under two names")
+    refuses(office, signed(named, office.anna, office.anna), "one person twice")
     forged = replace(SignedApproval.make(named, office.anna), credential="operator:piet")
     refuses(office, [*signed(named, office.anna), forged.data], "wrong signature")
     refuses(office, signed(named, office.anna, new_operator("kim")), "unknown operator")

@@ -55,6 +55,9 @@ def test_an_invitation_is_taken_up_once_with_a_passkey_and_signs_in(olga: Crew) 
     assert olga.call("GET", "/admin/sessions").status == 401
     found = olga.accept().ok()
     assert (found["role"], found["name"]) == ("owner", "Olga")
+    assert olga.call("GET", "/admin/sessions").status == 401  # nobody has let her in yet
+    assert olga.sign_in().status == 409
+    olga.world.run()
     assert [line["is_current"] for line in sessions(olga)] == [True]
     for path in ("challenge", "accept"):
         body = {"token": olga.token}
@@ -101,22 +104,22 @@ def test_nobody_signs_in_with_an_answer_that_is_not_the_passkeys(
 def test_an_answer_signs_in_once_and_for_five_minutes(world: World) -> None:
     olga = hired(world)
     asked = olga.post("/admin/challenges").ok()
-    body = {"challenge": asked["challenge"]} | olga.passkey.get(asked["challenge"])
+    body = {"challenge": asked["challenge"]} | olga.passkey.answer(asked["challenge"])
     olga.post("/admin/sessions", body).ok()
     assert olga.post("/admin/sessions", body).status == 401
     asked = olga.post("/admin/challenges").ok()
     world.clock.move(5 * 60)
-    body = {"challenge": asked["challenge"]} | olga.passkey.get(asked["challenge"])
+    body = {"challenge": asked["challenge"]} | olga.passkey.answer(asked["challenge"])
     assert olga.post("/admin/sessions", body).status == 401
 
 
 def test_a_challenge_for_one_thing_is_none_for_another(world: World) -> None:
     olga, piet = hired(world), hired(world, "operator", "Piet")
     signing_in = olga.post("/admin/challenges").ok()["challenge"]
-    body = {"challenge": signing_in} | olga.passkey.get(signing_in)
+    body = {"challenge": signing_in} | olga.passkey.answer(signing_in)
     assert olga.post("/admin/step-up", body).status == 401
     others = piet.post("/admin/step-up/challenge").ok()["challenge"]
-    body = {"challenge": others} | olga.passkey.get(others)
+    body = {"challenge": others} | olga.passkey.answer(others)
     assert olga.post("/admin/step-up", body).status == 401
     assert olga.step_up(passkey=piet.passkey).status == 409
     olga.step_up().ok()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.admin.crew import Crew, hired
+from tests.admin.office import Office
 from tests.deposit.contact_life import DAY
 from tests.support.people import Contact, Customer, Deposited
 from tests.support.world import World
 
 EVERYBODY = {"support", "auditor", "operator", "owner"}
 SEE_ALL = EVERYBODY - {"support"}
+DELAY = {"operator", "owner"}
+OWNERS = {"owner"}
 ANYBODY = EVERYBODY | {"nobody", "customer"}
 ID = "ab" * 16
 # What each route takes, and who gets further than the door.
@@ -25,6 +28,10 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("GET", "/admin/recoveries"): SEE_ALL,
     ("GET", "/admin/losses"): SEE_ALL,
     ("GET", "/admin/approvals"): SEE_ALL,
+    ("GET", "/admin/approvals/<id:proposal>"): SEE_ALL,
+    ("GET", "/admin/propose/<operation>/<target>"): DELAY,
+    ("GET", "/admin/people"): OWNERS,
+    ("GET", "/admin/service"): OWNERS,
     ("GET", "/admin/mail"): SEE_ALL,
     ("GET", "/admin/sign-in"): ANYBODY,
     ("GET", "/admin/invitation"): ANYBODY,
@@ -37,6 +44,10 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/admin/deposits/<id:deposit>/events"): SEE_ALL,
     ("POST", "/api/v1/admin/step-up/challenge"): EVERYBODY,
     ("POST", "/api/v1/admin/step-up"): EVERYBODY,
+    ("POST", "/api/v1/admin/people"): OWNERS,
+    ("DELETE", "/api/v1/admin/people/<id:admin>"): OWNERS,
+    ("DELETE", "/api/v1/admin/people/<id:admin>/sessions"): OWNERS,
+    ("GET", "/api/v1/admin/proposals/<id:proposal>"): DELAY,
     ("GET", "/api/v1/admin/sessions"): EVERYBODY,
     ("DELETE", "/api/v1/admin/sessions/<id:session>"): EVERYBODY,
 }
@@ -57,6 +68,7 @@ BODIES = {
     "/api/v1/admin/exports/keys": ({}, 200),
     "/api/v1/admin/support": ({"address": "nobody@example.org"}, 200),
     "/api/v1/admin/step-up/challenge": ({}, 200),
+    "/api/v1/admin/people": ({"name": "Eve", "role": "owner"}, 201),
 }
 ANSWER = {
     "challenge": "A" * 43,
@@ -94,10 +106,13 @@ def person(world: World, who: str) -> Crew:
 def test_every_route_lets_in_whom_it_must_and_nobody_else(world: World, who: str) -> None:
     customer = world.customer()
     made, _ = world.enrol(customer)
+    proposal = proposed(world, made.deposit)
     crew = person(world, who)
     for (method, rule), allowed in ROUTES.items():
         path = rule.replace("<id:deposit>", made.deposit).replace("<id:session>", ID)
-        path = path.replace("<id:account>", customer.account)
+        path = path.replace("<id:account>", customer.account).replace("<id:admin>", ID)
+        path = path.replace("<id:proposal>", proposal)
+        path = path.replace("<operation>/<target>", f"close-deposit/{made.deposit}")
         if method == "GET" and not path.startswith("/api"):
             status = crew.page(path).status_code
             closed = 404 if who in EVERYBODY else 303
@@ -107,6 +122,13 @@ def test_every_route_lets_in_whom_it_must_and_nobody_else(world: World, who: str
             closed = 404 if who in EVERYBODY else 401
         expected = closed if who not in allowed else opened(method, rule, who)
         assert status == expected, (method, rule, who)
+
+
+def proposed(world: World, deposit: str) -> str:
+    """Have an operator on the host propose something; returns the proposal."""
+    office = Office.open(world)
+    answer = office.post(office.propose("close-deposit", deposit), office.anna).ok()
+    return str(answer["proposal"])
 
 
 def opened(method: str, rule: str, who: str) -> int:
@@ -222,5 +244,7 @@ def test_a_recovery_under_way_is_listed_with_its_clocks(
     text = olga.page("/admin/recoveries").text
     assert made.deposit in text
     assert "waiting" in text
-    assert recovery not in text  # no number that would let anybody vouch
+    assert f"/admin/propose/freeze/{recovery}" in text
+    # No number that would help anybody vouch, where it is no use.
+    assert recovery not in hired(world, "auditor", "Aad").page("/admin/recoveries").text
     assert "A recovery is under way" in olga.page(f"/admin/deposits/{made.deposit}").text

@@ -11,7 +11,8 @@ import cbor2
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from escrow.protocol.encoding import b64url, sha256
+from escrow.protocol.encoding import b64url, b64url_decode, sha256
+from escrow.protocol.request import sign_in_challenge
 
 PRESENT, VERIFIED, WITH_KEY = 0x01, 0x04, 0x40
 
@@ -40,6 +41,10 @@ class Passkey:
             "client_data": b64url(self._client("webauthn.create", challenge, lies)),
             "attestation": b64url(cbor2.dumps(attestation)),
         }
+
+    def answer(self, asked: str, /, **lies: Any) -> dict[str, str]:
+        """Answer what the server asks of who signs in, or confirms an act."""
+        return self.get(b64url(sign_in_challenge(b64url_decode(asked))), **lies)
 
     def get(self, challenge: str, /, **lies: Any) -> dict[str, str]:
         """Answer `navigator.credentials.get`."""

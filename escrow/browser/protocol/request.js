@@ -9,7 +9,7 @@
  * section 13.
  */
 
-import { pae, rawId, sha256 } from "./encoding.js";
+import { pae, paeHash, rawId, sha256 } from "./encoding.js";
 import * as keys from "./keys.js";
 
 /** @typedef {import("../platform/ed25519.js").Ed25519PrivateKey} Ed25519PrivateKey */
@@ -83,6 +83,15 @@ export class Approval {
   challenge() {
     return sha256(this.message());
   }
+}
+
+/**
+ * Return what a passkey signs for a challenge of the server: 32 bytes. Under a label of its own, so
+ * that no server can have an approval signed as a mere sign-in.
+ * @param {Uint8Array} asked
+ */
+export function signInChallenge(asked) {
+  return paeHash("escrow/v1/admin/sign-in", asked);
 }
 
 /** Sign an approval with an operator's key; returns 64 bytes. @param {Approval} approval @param {Ed25519PrivateKey} key */

@@ -3,6 +3,7 @@
 
 import { source, utf8 } from "../platform/bytes.js";
 import { b64url, b64urlDecode } from "../protocol/encoding.js";
+import { signInChallenge } from "../protocol/request.js";
 import { NotUsable } from "./forms.js";
 
 const ALGORITHMS = [-8, -7, -257]; // Ed25519, ES256, RS256
@@ -49,12 +50,21 @@ export async function makePasskey({ challenge, host, admin }, name, site) {
 }
 
 /**
- * Ask for a passkey; throws NotUsable("passkey.none") when nobody answered.
+ * Ask for a passkey in order to sign in or to confirm; throws NotUsable("passkey.none") when nobody
+ * answered.
  * @param {Asked} asked
  */
 export async function askPasskey({ challenge, host }) {
+  return { challenge, ...(await signedByPasskey(host, signInChallenge(b64urlDecode(challenge)))) };
+}
+
+/**
+ * Have a passkey sign 32 bytes; throws NotUsable("passkey.none") when nobody answered.
+ * @param {string} host @param {Uint8Array} challenge
+ */
+export async function signedByPasskey(host, challenge) {
   const publicKey = {
-    challenge: bytes(challenge),
+    challenge: source(challenge),
     rpId: host,
     userVerification: /** @type {const} */ ("required"),
     timeout: TIMEOUT_MILLISECONDS,
@@ -62,7 +72,6 @@ export async function askPasskey({ challenge, host }) {
   const found = await orNothing(credentials().get({ publicKey }));
   const response = /** @type {AuthenticatorAssertionResponse} */ (found.response);
   return {
-    challenge,
     credential_id: written(found.rawId),
     client_data: written(response.clientDataJSON),
     authenticator_data: written(response.authenticatorData),

@@ -145,6 +145,11 @@ def approval_challenge(given: Input) -> Output:
 
 
 @operation
+def sign_in_challenge(given: Input) -> Output:
+    return {"challenge": request.sign_in_challenge(raw(given["asked"]))}
+
+
+@operation
 def sign_approval(given: Input) -> Output:
     return {"signature": request.sign_approval(approval_of(given), private(given["seed"]))}
 

@@ -9,6 +9,7 @@ import { say } from "../../ui/words.js";
 
 const api = new Api();
 const form = /** @type {HTMLFormElement} */ (one("[data-step=passkey]"));
+const ASKED_EVERY_SECONDS = 1.5;
 let token = "";
 
 /**
@@ -37,8 +38,23 @@ async function accept() {
   const asked = await api.post("admin/invitations/challenge", { token });
   const site = document.title.split(" – ").pop() ?? asked.host;
   const made = await makePasskey(asked, name, site);
-  await api.post("admin/invitations/accept", { token, name, ...made });
-  location.replace("/admin");
+  const { code } = await api.post("admin/invitations/accept", { token, name, ...made });
+  fill(document, { code });
+  showPart("waiting");
+  await untilLetIn();
+}
+
+/** The custodian lets the first owner in by itself, and others when owners have approved the passkey. */
+async function untilLetIn() {
+  for (;;) {
+    await new Promise((done) => setTimeout(done, ASKED_EVERY_SECONDS * 1000));
+    try {
+      await api.get("admin/sessions");
+      return location.replace("/admin");
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+    }
+  }
 }
 
 onSend(form, accept, "passkey");

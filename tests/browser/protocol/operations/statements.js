@@ -114,6 +114,7 @@ export const STATEMENTS = {
     signature: await request.sign(requestOf(given), await privateKey(given.seed)),
   }),
   verify_request: (given) => request.verify(requestOf(given), raw(given.signature), raw(given.key)),
+  sign_in_challenge: (given) => ({ challenge: request.signInChallenge(raw(given.asked)) }),
   sign_approval: async (given) => ({
     signature: await request.signApproval(approvalOf(given), await privateKey(given.seed)),
   }),

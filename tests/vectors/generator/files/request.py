@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..basics import Cases, fixed, sha256
+from ..basics import Cases, fixed, pae, sha256
 from ..signed import BYTES, HASH, ID, NUMBER, TEXT, Signed, add_signed
 from ..world import MAIN, NOW
 
@@ -36,4 +36,9 @@ def cases() -> Cases:
     add_signed(made, APPROVAL, "an admin's", approval, fixed("admin key", 32))
     asked = sha256(APPROVAL.message(approval))
     made.good("approval: a passkey's challenge", "approval_challenge", approval, challenge=asked)
+    server = fixed("sign-in challenge", 32)
+    asked = sha256(pae("escrow/v1/admin/sign-in", server))
+    made.good(
+        "sign-in: a passkey's challenge", "sign_in_challenge", {"asked": server}, challenge=asked
+    )
     return made

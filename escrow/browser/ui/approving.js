@@ -1,0 +1,99 @@
+// What an admin approves: the exact content, written and read in this browser, and signed by a passkey.
+// What is shown is read from the very bytes that are signed.
+
+import { hex, randomBytes } from "../platform/bytes.js";
+import {
+  ID,
+  INTEGER,
+  Shape,
+  b64url,
+  b64urlDecode,
+  binary,
+  choice,
+  readDocument,
+  sha256,
+  text,
+  writeDocument,
+} from "../protocol/encoding.js";
+import { Approval } from "../protocol/request.js";
+import { signedByPasskey } from "./adminkeys.js";
+
+const MAX_BODY_LENGTH_BYTES = 2048;
+const LIFETIME_SECONDS = 7 * 86400 - 600; // the service's clock may be a little behind ours
+const RECORD = text(128);
+const ANSWER = new Shape({
+  authenticator_data: binary(1024, 37),
+  client_data: binary(1024, 1),
+  signature: binary(1024, 1),
+});
+/** @type {Readonly<Record<string, Record<string, any>>>} what each operation says beside its reason */
+const FIELDS = Object.freeze({
+  freeze: {},
+  unfreeze: {},
+  "close-deposit": {},
+  "close-account": {},
+  "move-account": { from: RECORD, to: RECORD },
+  "set-address": { address: text(254, 3) },
+  "add-admin": {
+    name: text(80, 1),
+    role: choice("support", "auditor", "operator", "owner"),
+    credential: binary(1023, 1),
+    public_key: binary(1024, 1),
+  },
+  "remove-admin": {},
+  "rotate-key": {},
+  "change-wait": { seconds: INTEGER },
+});
+
+/** @typedef {{ operation: string, target: string, body: Uint8Array, expires: number }} Proposal */
+/** @typedef {{ admin: string, host: string }} Signer who signs, and under which name the passkey is kept */
+
+/** @param {string} operation */
+function shapeOf(operation) {
+  return new Shape({ nonce: ID, reason: text(200, 1), ...FIELDS[operation] });
+}
+
+/**
+ * Write a fresh proposal.
+ * @param {string} operation @param {string} target @param {Record<string, any>} contents with a reason
+ * @returns {Proposal}
+ */
+export function propose(operation, target, contents) {
+  const body = writeDocument({ nonce: hex(randomBytes(16)), ...contents }, shapeOf(operation));
+  return { operation, target, body, expires: Math.floor(Date.now() / 1000) + LIFETIME_SECONDS };
+}
+
+/**
+ * Read what a proposal says; throws Malformed.
+ * @param {Proposal} proposal @returns {Record<string, any>}
+ */
+export function contentsOf({ operation, body }) {
+  return readDocument(body, shapeOf(operation), "approval", MAX_BODY_LENGTH_BYTES);
+}
+
+/**
+ * Have the passkey sign a proposal, and send it; returns the proposal's identifier.
+ * @param {import("./api.js").Api} api @param {Signer} signer @param {Proposal} proposal
+ * @returns {Promise<string>}
+ */
+export async function approve(api, { admin, host }, { operation, target, body, expires }) {
+  const approval = new Approval({ operation, target, bodySha256: sha256(body), expires });
+  const answer = await signedByPasskey(host, approval.challenge());
+  const signature = writeDocument(
+    {
+      authenticator_data: b64urlDecode(answer.authenticator_data),
+      client_data: b64urlDecode(answer.client_data),
+      signature: b64urlDecode(answer.signature),
+    },
+    ANSWER,
+  );
+  const sent = await api.post("approvals", {
+    operation,
+    target,
+    body: b64url(body),
+    expires,
+    credential: `passkey:${admin}`,
+    signature: b64url(signature),
+  });
+  return sent.proposal;
+}
