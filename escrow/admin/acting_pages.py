@@ -56,7 +56,9 @@ def propose(actor: Actor, operation: str, target: str) -> Response:
         about = _about(db, context, operation, target)
         given = _given(db, context, operation, target)
         record = _record(db, target) if operation == "move-account" else ""
-    values = {"operation": operation, "target": target, "needed": rule.needed, "record": record}
+        is_alone = operation == ADD_ADMIN and len(_owners(db, context)) == 1
+    needed = 1 if is_alone and not context.settings.operators else rule.needed
+    values = {"operation": operation, "target": target, "needed": needed, "record": record}
     values["least"] = _days(context.settings.minimum_waiting_seconds)
     host = Site.of(context.settings).host
     return admin_page(actor, "admin/propose.html", host=host, about=about, given=given, **values)
@@ -68,10 +70,7 @@ def _about(db: Session, web: Web, operation: str, target: str) -> list[tuple[str
     subject = OPERATIONS[operation].subject if operation in OPERATIONS else ""
     if subject == "admin":
         row = people.find(db, web.keys, target)
-        said = [(t.gettext("Name"), people.name_of(web.keys, row))]
-        if row.public_key is not None:
-            said.append((t.gettext("Code of the passkey"), grouped(people.key_code(row))))
-        return said
+        return [(t.gettext("Name"), people.name_of(web.keys, row))]
     account = _account_of(db, subject, target)
     if account is None:
         return []
@@ -138,8 +137,13 @@ def all_people(actor: Actor) -> Response:
     context = web()
     with context.database.reading() as db:
         found = [_person(db, context, row) for row in people.everybody(db, context.keys)]
-    active = [person for person in found if person.state == "active" and person.role == OWNER]
-    return admin_page(actor, "admin/people.html", people=found, owners=len(active))
+        owners = _owners(db, context)
+    return admin_page(actor, "admin/people.html", people=found, owners=len(owners))
+
+
+def _owners(db: Session, web: Web) -> list[Admin]:
+    found = people.everybody(db, web.keys)
+    return [row for row in found if row.state == "active" and row.role == OWNER]
 
 
 def _person(db: Session, web: Web, row: Admin) -> Person:

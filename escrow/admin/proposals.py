@@ -114,14 +114,7 @@ def _names(db: Session, web: Web, rows: Iterable[Approval]) -> dict[str, str]:
 
 
 def _line(web: Web, rows: Sequence[Approval], names: dict[str, str]) -> Line:
-    first = rows[0]
-    proposal: Proposal | None
-    contents: dict[str, Any] | None
-    try:
-        proposal = proposal_of(web.keys, first)
-        contents = proposal.contents()
-    except (ForgedRow, ValueError):
-        proposal, contents = None, None
+    first, (proposal, contents) = rows[0], _content(web, rows)
     state, why, at = _state(rows, web.clock.now())
     return Line(
         first.proposal,
@@ -136,6 +129,19 @@ def _line(web: Web, rows: Sequence[Approval], names: dict[str, str]) -> Line:
         why,
         at,
     )
+
+
+def _content(
+    web: Web, rows: Sequence[Approval]
+) -> tuple[Proposal, dict[str, Any]] | tuple[None, None]:
+    """Return what the first row says that nobody has changed from outside."""
+    for row in rows:
+        try:
+            proposal = proposal_of(web.keys, row)
+            return proposal, proposal.contents()
+        except (ForgedRow, ValueError):
+            continue
+    return None, None
 
 
 def _state(rows: Sequence[Approval], now: int) -> tuple[str, str, int]:

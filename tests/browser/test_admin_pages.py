@@ -51,6 +51,8 @@ def accept(page: Page, link: str) -> None:
 
 def enter(site: World, page: Page) -> None:
     accept(page, invited(site))
+    page.locator('[data-part="waiting"]').wait_for()
+    site.run()
     page.wait_for_url("**/admin")
 
 
@@ -140,6 +142,8 @@ def test_an_invitation_makes_one_admin_and_the_next_one_is_told_so(
     page.click("button[type=submit]")
     page.locator("[role=alert]:visible").get_by_text("Type your name").wait_for()
     accept(page, link)
+    page.locator('[data-part="waiting"]').wait_for()
+    site.run()
     page.wait_for_url("**/admin")
     page.goto(link)
     page.get_by_text("was used before").locator("visible=true").wait_for()

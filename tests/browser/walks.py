@@ -10,17 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import cbor2
 from playwright.sync_api import Page
 
 from escrow.admin import people
-from escrow.admin.flow import BODY
-from escrow.admin.models import Approval
-from escrow.admin.operations import write_body
 from escrow.deposit.models import CustodyRow, RecoverabilityCount
 from escrow.mail.models import Outbox
 from escrow.protocol.kit import Card
 from tests.browser.seeing import Eye
 from tests.support import stretching
+from tests.support.passkey import Passkey
 from tests.support.people import Contact, Customer, Deposited, attest, make_deposit, new_id
 from tests.support.world import World
 
@@ -612,6 +611,9 @@ def admin(visitor: Visitor) -> None:
     eye.see("admin: invitation")
     page.fill("#name", "Olga de Wit")
     visitor.send()
+    page.locator('[data-part="waiting"]').wait_for()
+    eye.see("admin: waits to be let in")
+    site.run()
     page.wait_for_url("**/admin")
     page.locator("summary").click()
     eye.see("admin: overview")
@@ -628,8 +630,6 @@ def admin(visitor: Visitor) -> None:
     eye.see("admin: recoveries")
     visitor.open("/admin/losses")
     eye.see("admin: losses")
-    visitor.open("/admin/approvals")
-    eye.see("admin: approvals")
     visitor.open("/admin/mail")
     eye.see("admin: mail")
     visitor.open("/admin/support")
@@ -641,6 +641,7 @@ def admin(visitor: Visitor) -> None:
     visitor.send()
     page.wait_for_url("**/admin/support/*")
     eye.see("admin: a customer calls")
+    two_owners(visitor, made)
     visitor.open("/admin/you")
     eye.see("admin: you")
     page.locator("[data-current]").click()
@@ -648,6 +649,48 @@ def admin(visitor: Visitor) -> None:
     eye.see("admin: sign in")
     visitor.send()
     page.wait_for_url("**/admin")
+
+
+def two_owners(visitor: Visitor, made: Deposited) -> None:
+    """A second owner is added, and what takes both is proposed."""
+    site, page, eye = visitor.site, visitor.page, visitor.eye
+    visitor.open("/admin/people")
+    page.fill("#name", "Piet Jansen")
+    visitor.send()
+    page.locator("[data-made]:visible").wait_for()
+    eye.see("admin: a link for somebody")
+    with site.database.transaction() as db:
+        now, token = site.clock.now(), secrets.token_urlsafe(32)
+        row = people.invite(db, site.web_keys, "Piet", "owner", now, token)
+        key = Passkey("localhost", site.settings.public_url)
+        made_key = (key.credential_id, cbor2.dumps({1: 2, 3: -7}))
+        people.accept(db, site.web_keys, row, "Piet Jansen", *made_key)
+        piet = row.id
+    visitor.open("/admin/people")
+    eye.see("admin: admins")
+    visitor.open(f"/admin/propose/add-admin/{piet}")
+    visitor.send()
+    page.locator("[role=alert]:visible").wait_for()
+    eye.see("admin: propose an admin, without a reason")
+    page.fill("#reason", "Second owner, as the board decided.")
+    visitor.send()
+    page.wait_for_url("**/admin/approvals/*")
+    site.run()
+    page.reload()
+    page.locator('[data-slot="name"]:visible').wait_for()
+    eye.see("admin: done")
+    visitor.open(f"/admin/propose/close-deposit/{made.deposit}")
+    page.fill("#reason", "The contract has ended.")
+    visitor.send()
+    page.wait_for_url("**/admin/approvals/*")
+    page.get_by_text("The contract has ended.").wait_for()
+    eye.see("admin: what was proposed")
+    visitor.open("/admin/approvals")
+    eye.see("admin: approvals")
+    visitor.open("/admin/service")
+    eye.see("admin: keys and wait of the service")
+    visitor.open("/admin/propose/change-wait/service")
+    eye.see("admin: propose another wait")
 
 
 def some_keys(visitor: Visitor) -> Deposited:
@@ -670,12 +713,9 @@ def some_keys(visitor: Visitor) -> Deposited:
 
 
 def bounced(site: World, account: str) -> None:
-    """A mail came back, and an operator proposes to set another address."""
+    """A mail came back."""
     now = site.clock.now()
-    contents = {"nonce": new_id(), "reason": "Contract ended.", "address": "mira@example.org"}
-    body = write_body("set-address", contents)
     with site.database.transaction() as db:
-        identifier = new_id()
         db.add(
             Outbox(
                 id=new_id(),
@@ -690,33 +730,25 @@ def bounced(site: World, account: str) -> None:
                 answer="550",
             )
         )
-        db.add(
-            Approval(
-                id=identifier,
-                proposal=contents["nonce"],
-                operation="set-address",
-                target=account,
-                body=site.web_keys.encrypt(BODY, identifier, identifier, body.decode()),
-                body_sha256=bytes(32),
-                credential="operator:anna",
-                signature=bytes(64),
-                expires=now + 86400,
-                created_at=now,
-            )
-        )
 
 
 STATIC = ("/",)
 WALKS = {
     "admin": Walk(
         ("/admin/invitation", "/admin/sign-in", "/admin", "/admin/custody", "/admin/recoveries",
-         "/admin/approvals", "/admin/mail", "/admin/losses",
+         "/admin/approvals", "/admin/mail", "/admin/losses", "/admin/people", "/admin/service",
+         "/admin/approvals/<id:proposal>", "/admin/propose/<operation>/<target>",
          "/admin/support", "/admin/support/<id:account>",
          "/admin/deposits/<id:deposit>", "/admin/you"),
-        ("admin: link not complete", "admin: invitation", "admin: overview", "admin: keys",
+        ("admin: link not complete", "admin: invitation", "admin: waits to be let in",
+         "admin: overview", "admin: keys",
          "admin: no such key", "admin: a key", "admin: what the log says", "admin: recoveries",
-         "admin: losses", "admin: approvals", "admin: mail",
-         "admin: nobody has this address", "admin: a customer calls", "admin: you",
+         "admin: losses", "admin: mail",
+         "admin: nobody has this address", "admin: a customer calls",
+         "admin: a link for somebody", "admin: admins",
+         "admin: propose an admin, without a reason", "admin: done", "admin: what was proposed",
+         "admin: approvals",
+         "admin: keys and wait of the service", "admin: propose another wait", "admin: you",
          "admin: sign in"),
         admin,
     ),

@@ -10,6 +10,9 @@ import {
   b64urlDecode,
   binary,
   choice,
+  digits,
+  grouped,
+  paeHash,
   readDocument,
   sha256,
   text,
@@ -20,6 +23,7 @@ import { signedByPasskey } from "./adminkeys.js";
 
 const MAX_BODY_LENGTH_BYTES = 2048;
 const LIFETIME_SECONDS = 7 * 86400 - 600; // the service's clock may be a little behind ours
+const CODE_DIGITS = 12;
 const RECORD = text(128);
 const ANSWER = new Shape({
   authenticator_data: binary(1024, 37),
@@ -69,6 +73,14 @@ export function propose(operation, target, contents) {
  */
 export function contentsOf({ operation, body }) {
   return readDocument(body, shapeOf(operation), "approval", MAX_BODY_LENGTH_BYTES);
+}
+
+/**
+ * Return the 12 digits that name a new admin's passkey, for two people to compare.
+ * @param {Uint8Array} credential @param {Uint8Array} key
+ */
+export function passkeyCode(credential, key) {
+  return grouped(digits(paeHash("escrow/v1/admin/passkey", credential, key), CODE_DIGITS));
 }
 
 /**

@@ -1,9 +1,10 @@
 // Who is an admin: a link for somebody new, the end of an invitation or of sessions.
 
+import { confirmed, onPress } from "../../ui/adminacts.js";
 import { Api } from "../../ui/api.js";
 import { all, fill, one } from "../../ui/dom.js";
 import { NotUsable, onSend, typed } from "../../ui/forms.js";
-import { confirmed, onPress } from "../../ui/adminacts.js";
+import { copyButtons } from "../../ui/widgets.js";
 
 const api = new Api();
 const form = /** @type {HTMLFormElement} */ (one("[data-step=person]"));
@@ -14,6 +15,7 @@ async function invite() {
   const made = await confirmed(api, () => api.post("admin/people", { name, role: typed(form, "role") }));
   form.reset();
   fill(document, { link: made.link, invited: name });
+  one("[data-made-link]").hidden = false;
   const shown = one("[data-made]");
   shown.hidden = false;
   shown.focus();
@@ -31,6 +33,7 @@ async function endSessions({ dataset }) {
   location.reload();
 }
 
+copyButtons();
 onSend(form, invite, "passkey");
 for (const button of all("[data-withdraw]")) onPress(button, () => withdraw(button));
 for (const button of all("[data-sessions]")) onPress(button, () => endSessions(button));

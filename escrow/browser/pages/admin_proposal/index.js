@@ -4,7 +4,7 @@ import { Api } from "../../ui/api.js";
 import { fill, one } from "../../ui/dom.js";
 import { dateTime, duration } from "../../ui/dates.js";
 import { onSend } from "../../ui/forms.js";
-import { approve, contentsOf } from "../../ui/approving.js";
+import { approve, contentsOf, passkeyCode } from "../../ui/approving.js";
 import { b64urlDecode } from "../../protocol/encoding.js";
 import { sentence } from "../../ui/problems.js";
 import { say, sayFirst } from "../../ui/words.js";
@@ -35,6 +35,7 @@ function show(proposal) {
     address: said.address,
     name: said.name,
     role: said.role && say(`role.${said.role}`),
+    code: said.credential && passkeyCode(said.credential, said.public_key),
     wait: said.seconds && duration(said.seconds),
   });
 }

@@ -1,9 +1,9 @@
 // Propose what takes two people, or do at once what one may: written, shown and signed here.
 
 import { Api } from "../../ui/api.js";
-import { one } from "../../ui/dom.js";
+import { fill, one } from "../../ui/dom.js";
 import { NotUsable, address, onSend, typed } from "../../ui/forms.js";
-import { approve, propose } from "../../ui/approving.js";
+import { approve, passkeyCode, propose } from "../../ui/approving.js";
 import { b64urlDecode } from "../../protocol/encoding.js";
 
 const DAY_SECONDS = 86400;
@@ -45,4 +45,5 @@ async function send() {
   location.assign(`/admin/approvals/${await approve(api, { admin, host }, proposal)}`);
 }
 
+if (operation === "add-admin") fill(document, { code: passkeyCode(b64urlDecode(credential), b64urlDecode(key)) });
 onSend(form, send, "proposal");
