@@ -15,6 +15,7 @@ from escrow_cli.errors import Usage
 from escrow_cli.operating import admin, opened, there_is_one, verb, write
 
 __all__ = ["admin", "approving"]
+_ROLES = ("support", "auditor", "operator", "owner")
 
 
 @verb(
@@ -51,8 +52,8 @@ def keygen(cli: Cli, name: str, out: Path) -> None:
 
 @verb(
     "list",
-    N_("List recoveries under way, deposits, or approvals that wait."),
-    click.argument("what", type=click.Choice(["approvals", "recoveries", "deposits"])),
+    N_("List recoveries under way, deposits, approvals that wait, or admins."),
+    click.argument("what", type=click.Choice(["approvals", "recoveries", "deposits", "admins"])),
     click.option("--after", default="", help=N_("Go on after this identifier.")),
     click.option("--limit", type=click.IntRange(1, 500), default=50, help=N_("Lines a page.")),
 )
@@ -74,10 +75,35 @@ def _summary(cli: Cli, line: dict[str, Any]) -> str:
     if "approval" in line:
         until = cli.t.gettext("until {when}", when=cli.t.datetime(line["expires"]))
         parts = [line["approval"], line["operation"], line["target"], line["signed_by"], until]
+    elif "admin" in line:
+        parts = [line["admin"], line["state"], line["role"], line["name"], line["code"]]
     else:
         at = cli.t.datetime(line.get("opened_at") or line["created_at"])
         parts = [line.get("recovery") or line["deposit"], line["state"], at, *line["customer"]]
-    return "  ".join(parts)
+    return "  ".join(parts).rstrip()
+
+
+@verb(
+    "invite",
+    N_("Invite somebody to become an admin; that takes approvals once the passkey is made."),
+    click.option("--name", required=True, help=N_("The full name.")),
+    click.option("--role", required=True, type=click.Choice(_ROLES), help=N_("As what.")),
+)
+def invite(cli: Cli, name: str, role: str) -> None:
+    import secrets
+
+    from escrow.admin import people
+
+    token = secrets.token_urlsafe(32)
+    with opened(cli) as web, web.database.transaction() as db:
+        row = people.invite(db, web.keys, name, role, web.clock.now(), token)
+        link = f"{web.settings.public_url}/admin/invitation#{token}"
+        admin_id = row.id
+    cli.terminal.answer(link)
+    cli.terminal.document({"admin": admin_id, "link": link})
+    cli.terminal.say(
+        cli.t.gettext("Pass the link on to nobody else: it works once, for seven days.")
+    )
 
 
 @verb(

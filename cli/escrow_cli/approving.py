@@ -17,14 +17,12 @@ from escrow_cli.operating import (
     REASON,
     load,
     opened,
-    settings_of_host,
     verb,
     write,
 )
 
 if TYPE_CHECKING:
     from escrow.admin.operations import Proposal
-    from escrow.config import Settings
     from escrow.context import Web
     from escrow.operators import OperatorKey
 
@@ -36,6 +34,10 @@ _OPERATIONS = (
     "close-account",
     "move-account",
     "set-address",
+    "add-admin",
+    "remove-admin",
+    "rotate-key",
+    "change-wait",
     "accept-backup",
 )
 
@@ -64,6 +66,11 @@ def freeze(cli: Cli, recovery: str, reason: str, key: Path) -> None:
     click.option("--from", "from_", default="", help=N_("move-account: the present record.")),
     click.option("--to", default="", help=N_("move-account: the new record.")),
     click.option("--address", default="", help=N_("set-address: the new mail address.")),
+    click.option(
+        "--wait-days",
+        type=click.IntRange(1, 90),
+        help=N_("change-wait: the shortest wait of a recovery, in days."),
+    ),
     DAYS,
     OUT,
     KEY,
@@ -76,6 +83,7 @@ def propose(
     days: int,
     out: Path | None,
     key: Path,
+    wait_days: int | None,
     **given: str,
 ) -> None:
     _check_use(operation, out)
@@ -83,19 +91,43 @@ def propose(
     if operation == "accept-backup":
         _propose_backup(cli, reason, days, _needed(out, "--out"), signer)
         return
-    named = _needed(target, "TARGET")
+    named = "service" if operation == "change-wait" else _needed(target, "TARGET")
     more: dict[str, Any] = {}
     if operation == "move-account":
         more = {"from": given["from_"], "to": _needed(given["to"], "--to")}
     if operation == "set-address":
         more = {"address": _needed(given["address"], "--address")}
+    if operation == "change-wait":
+        more = {"seconds": _needed(wait_days, "--wait-days") * _DAY_SECONDS}
     with opened(cli) as web:
+        if operation == "add-admin":
+            more = _waiting(cli, web, named)
         proposal = _proposal(cli, operation, named, days, reason=reason, **more)
         approval = _submit(cli, web, proposal, signer)
     if proposal.rule.needed > 1:
         cli.terminal.say(
             cli.t.gettext("Another operator approves it: escrow admin approve {id}", id=approval)
         )
+
+
+def _waiting(cli: Cli, web: Web, admin: str) -> dict[str, Any]:
+    """Return what is signed of somebody who waits to become an admin; says the passkey's code."""
+    from escrow.admin import people
+    from escrow.protocol.encoding import grouped
+
+    with web.database.reading() as db:
+        row = people.find(db, web.keys, admin)
+        if row.state != "waiting":
+            raise NotNow(
+                N_("Nobody with this number waits to become an admin."),
+                N_("`escrow admin list admins` shows who does."),
+                reason="nobody_waits",
+            )
+        name = people.name_of(web.keys, row)
+        code = grouped(people.key_code(row))
+    cli.terminal.say(cli.t.gettext("{name}: code of the passkey {code}", name=name, code=code))
+    found = {"credential": row.credential_id, "public_key": row.public_key}
+    return {"name": name, "role": row.role, **found}
 
 
 def _check_use(operation: str, out: Path | None) -> None:
@@ -158,6 +190,12 @@ def _state_of_backup(cli: Cli) -> tuple[str, int, bytes, int]:
 def _propose_backup(cli: Cli, reason: str, days: int, out: Path, signer: OperatorKey) -> None:
     from escrow.admin.signedfile import SignedApproval
 
+    proposal = _backup_proposal(cli, reason, days)
+    write(out, SignedApproval.make(proposal, signer).data)
+    _say_backup_file(cli, out)
+
+
+def _backup_proposal(cli: Cli, reason: str, days: int) -> Proposal:
     origin, size, root, entries = _state_of_backup(cli)
     if entries >= size:
         raise NotNow(
@@ -165,14 +203,36 @@ def _propose_backup(cli: Cli, reason: str, days: int, out: Path, signer: Operato
             reason="not_behind",
         )
     contents = {"reason": reason, "size": size, "root": root, "entries": entries}
-    proposal = _proposal(cli, "accept-backup", origin, days, **contents)
-    write(out, SignedApproval.make(proposal, signer).data)
-    _say_backup_file(cli, out)
+    return _proposal(cli, "accept-backup", origin, days, **contents)
+
+
+@verb(
+    "backup-state",
+    N_("Write what is to be accepted of a restored backup, for admins to sign on the pages."),
+    REASON,
+    DAYS,
+    OUT,
+)
+def backup_state(cli: Cli, reason: str, days: int, out: Path | None) -> None:
+    from escrow.admin.signedfile import write_proposal
+
+    target = _needed(out, "--out")
+    write(target, write_proposal(_backup_proposal(cli, reason, days)))
+    cli.terminal.answer(str(target))
+    cli.terminal.document({"file": str(target)})
+    cli.terminal.say(
+        cli.t.gettext("Two owners sign it on the page /admin/backup, each of them gets a file.")
+    )
+    _say_how_to_resume(cli)
 
 
 def _say_backup_file(cli: Cli, out: Path) -> None:
     cli.terminal.answer(str(out))
     cli.terminal.document({"file": str(out)})
+    _say_how_to_resume(cli)
+
+
+def _say_how_to_resume(cli: Cli) -> None:
     cli.terminal.say(
         cli.t.gettext("With the files of two operators: escrow server custodian --resume FILE FILE")
     )
@@ -193,13 +253,14 @@ def approve(cli: Cli, identifier: str, out: Path | None, key: Path) -> None:
         first = SignedApproval.parse(Path(identifier).read_bytes())
         target = _needed(out, "--out")
         _check_backup(cli, first.proposal)
-        _read_and_confirm(cli, [first], settings_of_host(), signer)
+        with opened(cli) as web:
+            _read_and_confirm(cli, [first], web, signer)
         write(target, SignedApproval.make(first.proposal, signer).data)
         _say_backup_file(cli, target)
         return
     with opened(cli) as web:
         signed = _stored(web, identifier)
-        _read_and_confirm(cli, signed, web.settings, signer)
+        _read_and_confirm(cli, signed, web, signer)
         _submit(cli, web, signed[0].proposal, signer)
     cli.terminal.say(
         cli.t.gettext("You have approved it. The custodian carries it out within seconds.")
@@ -229,11 +290,11 @@ def _check_backup(cli: Cli, proposal: Proposal) -> None:
         )
 
 
-def _read_and_confirm(cli: Cli, signed: list[Any], settings: Settings, signer: OperatorKey) -> None:
+def _read_and_confirm(cli: Cli, signed: list[Any], web: Web, signer: OperatorKey) -> None:
     """Show exactly what is signed, and ask."""
     from escrow.admin.operations import shown
 
-    _check_signed(cli, signed, settings, signer)
+    _check_signed(cli, signed, web, signer)
     proposal = signed[0].proposal
     t, say = cli.t, cli.terminal.say
     say(t.gettext("Operation: {operation}", operation=proposal.operation))
@@ -245,17 +306,19 @@ def _read_and_confirm(cli: Cli, signed: list[Any], settings: Settings, signer: O
         raise NotYet(N_("Nothing was signed."), reason="not_confirmed")
 
 
-def _check_signed(cli: Cli, signed: list[Any], settings: Settings, signer: OperatorKey) -> None:
-    """Refuse what no operator has signed, what has expired, what this key has signed already."""
+def _check_signed(cli: Cli, signed: list[Any], web: Web, signer: OperatorKey) -> None:
+    """Refuse what nobody has signed who may, what has expired, what this key has signed already."""
+    from escrow.admin import approvers
     from escrow.protocol.errors import BadSignature
-    from escrow.protocol.request import verify_approval
 
-    keys = {operator.credential: operator.public_key for operator in settings.operators}
     proposal = signed[0].proposal
-    for found in signed:
-        key = keys.get(found.credential, bytes(32))
+    with web.database.reading() as db:
+        found = [approvers.find(db, web, one.credential) for one in signed]
+    for one, approver in zip(signed, found, strict=True):
         try:
-            verify_approval(found.proposal.signed(), found.signature, key)
+            if approver is None or approver.role not in proposal.rule.roles:
+                raise BadSignature("nobody who may")
+            approver.verify(one.proposal.signed(), one.signature)
         except BadSignature:
             raise Refused(
                 N_("What was proposed is not signed by an operator. It may have been changed."),
@@ -269,10 +332,11 @@ def _check_signed(cli: Cli, signed: list[Any], settings: Settings, signer: Opera
             reason="expired",
             when=cli.t.datetime(proposal.expires),
         )
-    for found in signed:
-        key = keys.get(found.credential, bytes(32))
-        if found.credential == signer.operator.credential or key == signer.operator.public_key:
-            raise NotNow(
-                N_("You have signed this yourself. It takes another operator."),
-                reason="own_proposal",
-            )
+    own = signer.operator
+    if any(
+        a is not None and (a.credential == own.credential or a.key == own.public_key) for a in found
+    ):
+        raise NotNow(
+            N_("You have signed this yourself. It takes another operator."),
+            reason="own_proposal",
+        )

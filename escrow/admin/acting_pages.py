@@ -172,3 +172,10 @@ def service(actor: Actor) -> Response:
         provider_since=provider_since,
         shortest=_days(shortest),
     )
+
+
+@blueprint.get("/admin/backup")
+@shown_to(GOVERN)
+def backup(actor: Actor) -> Response:
+    """Sign, as a file for the host, that the custodian may go on with a restored backup."""
+    return admin_page(actor, "admin/backup.html", host=Site.of(web().settings).host)

@@ -3,10 +3,12 @@
     {"format":"escrow/v1/approval","operation":…,"target":…,"body":…,"expires":…,
      "credential":…,"signature":…}
 
-in the one serialisation, `body` and `signature` as base64url. Nothing in it is secret.
+in the one serialisation, `body` and `signature` as base64url. What nobody has signed yet is the
+same without `credential` and `signature`, as "escrow/v1/proposal". Nothing in either is secret.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from escrow.admin.operations import MAX_BODY_LENGTH_BYTES, Proposal
 from escrow.operators import OperatorKey
@@ -22,16 +24,16 @@ from escrow.protocol.encoding import (
 from escrow.protocol.request import sign_approval
 
 FORMAT = "escrow/v1/approval"
+PROPOSAL_FORMAT = "escrow/v1/proposal"
 MAX_LENGTH_BYTES = 8192
-_FILE = Shape(
-    format=choice(FORMAT),
-    operation=text(64, 1),
-    target=text(128, 1),
-    body=binary(MAX_BODY_LENGTH_BYTES, 1),
-    expires=INTEGER,
-    credential=text(128, 1),
-    signature=binary(2048, 1),
-)
+_CONTENT: dict[str, Any] = {
+    "operation": text(64, 1),
+    "target": text(128, 1),
+    "body": binary(MAX_BODY_LENGTH_BYTES, 1),
+    "expires": INTEGER,
+}
+_FILE = Shape(format=choice(FORMAT), **_CONTENT, credential=text(128, 1), signature=binary(2048, 1))
+_UNSIGNED = Shape(format=choice(PROPOSAL_FORMAT), **_CONTENT)
 
 
 @dataclass(frozen=True)
@@ -68,3 +70,8 @@ class SignedApproval:
             },
             _FILE,
         )
+
+
+def write_proposal(proposal: Proposal) -> bytes:
+    """Write what is to be signed, for people who sign it elsewhere."""
+    return write_document({"format": PROPOSAL_FORMAT, **proposal.__dict__}, _UNSIGNED)

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from escrow.account import addresses
 from escrow.account.models import Account
+from escrow.admin import people
 from escrow.admin.flow import proposal_of
-from escrow.admin.models import Approval
+from escrow.admin.models import Admin, Approval
 from escrow.context import Web
 from escrow.deposit import custodies
 from escrow.deposit.models import CustodyRow, Deposit
@@ -22,7 +23,7 @@ from escrow.errors import NotFound
 from escrow.ledger import read
 from escrow.ledger.append import append
 from escrow.ledger.models import LedgerEvent
-from escrow.protocol.encoding import b64url, dump_json
+from escrow.protocol.encoding import b64url, dump_json, grouped
 from escrow.recovery.flow import times_of
 from escrow.recovery.models import Recovery
 from escrow.webkeys import ForgedRow
@@ -116,11 +117,35 @@ def _approval(web: Web, row: Approval) -> Line:
     }
 
 
+def admins(db: Session, web: Web, after: str, limit: int) -> tuple[list[Line], str | None]:
+    """List admins and who may become one; returns (lines, what the next page is after)."""
+    rows = db.scalars(select(Admin).where(Admin.id > after).order_by(Admin.id).limit(limit))
+    lines = [_admin(web, row) for row in rows]
+    return lines, _next(lines, limit, "admin")
+
+
+def _admin(web: Web, row: Admin) -> Line:
+    web.keys.check_row(row)
+    return {
+        "admin": row.id,
+        "name": people.name_of(web.keys, row),
+        "role": row.role,
+        "state": row.state,
+        "code": grouped(people.key_code(row)) if row.state == "waiting" else "",
+        "created_at": row.created_at,
+    }
+
+
 def _next(lines: Sequence[Line], limit: int, name: str) -> str | None:
     return str(lines[-1][name]) if len(lines) == limit else None
 
 
-LISTS = {"recoveries": recoveries, "deposits": deposits, "approvals": approvals}
+LISTS = {
+    "recoveries": recoveries,
+    "deposits": deposits,
+    "approvals": approvals,
+    "admins": admins,
+}
 
 
 def show(db: Session, web: Web, identifier: str) -> Line:

@@ -21,6 +21,8 @@ from escrow.protocol.ledger import Event, Proof, leaf_data
 from escrow.webkeys import WebKeys
 from escrow_cli.context import Surroundings
 from escrow_cli.main import run
+from tests.admin import test_four_eyes as four_eyes
+from tests.admin.crew import Crew, hired
 from tests.admin.office import Office
 from tests.custodian.test_takeup import restore, rows
 from tests.support.people import Customer, Deposited
@@ -304,3 +306,53 @@ def test_help_is_in_both_languages(
         text = host.types(verb, "--help").out
         assert ("Eén JSON-document" in text) == (language == "nl")
         assert ("One JSON document" in text) == (language == "en")
+
+
+def test_what_a_passkey_proposed_is_approved_on_the_host_and_the_reverse(
+    host: Host, made: Deposited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office, world = host.office, host.office.world
+    olga = hired(world)
+    monkeypatch.setenv("ESCROW_CONFIRM", "y")
+    proposal = four_eyes.propose(world, "close-deposit", made.deposit)
+    first = four_eyes.approve(olga, proposal)
+    approved = host.by("piet", "approve", first)
+    assert approved.status == 0, approved.err
+    assert f"passkey:{olga.admin}" in approved.err
+    world.run()
+    assert office.row(first).executed_at is not None
+
+
+def test_a_new_admin_is_invited_and_added_on_the_host(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = host.office.world
+    hired(world)
+    invited = host.types("invite", "--name", "Carla", "--role", "auditor", "--json").json
+    carla = Crew(world, "auditor", "Carla")
+    carla.token = invited["link"].partition("#")[2]
+    early = host.by("anna", "propose", "add-admin", invited["admin"], "--reason", "Hired.")
+    assert (early.status, early.out) == (4, "")
+    code = carla.accept().ok()["code"]
+    listed = host.types("list", "admins")
+    assert any(line.endswith(f"waiting  auditor  Carla  {code}") for line in listed.out.split("\n"))
+    proposed = host.by("anna", "propose", "add-admin", invited["admin"], "--reason", "Hired.")
+    assert code in proposed.err
+    monkeypatch.setenv("ESCROW_CONFIRM", "y")
+    assert host.by("piet", "approve", proposed.out.strip()).status == 0
+    world.run()
+    carla.sign_in().ok()
+    assert host.by("anna", "propose", "add-admin", "0" * 32, "--reason", "x").status == 4
+
+
+def test_the_shortest_wait_is_proposed_on_the_host(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = host.office.world
+    arguments = ("propose", "change-wait", "--reason", "Too many thefts.")
+    assert host.by("anna", *arguments).status == 2
+    proposed = host.by("anna", *arguments, "--wait-days", "4")
+    monkeypatch.setenv("ESCROW_CONFIRM", "y")
+    assert host.by("piet", "approve", proposed.out.strip()).status == 0
+    world.run()
+    assert world.http().get("/keys").ok()["minimum_waiting_seconds"] == 4 * 86400

@@ -32,6 +32,7 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("GET", "/admin/propose/<operation>/<target>"): DELAY,
     ("GET", "/admin/people"): OWNERS,
     ("GET", "/admin/service"): OWNERS,
+    ("GET", "/admin/backup"): OWNERS,
     ("GET", "/admin/mail"): SEE_ALL,
     ("GET", "/admin/sign-in"): ANYBODY,
     ("GET", "/admin/invitation"): ANYBODY,

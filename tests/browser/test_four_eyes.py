@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,17 @@ from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import select
 
 from escrow.admin.models import Approval
+from escrow.admin.signedfile import write_proposal
+from escrow.custodian.resume import resume
+from escrow.custodian.takeup import DatabaseBehind
 from escrow.deposit.models import Deposit
 from escrow.ledger.models import LedgerEvent
 from escrow.protocol.encoding import b64url, b64url_decode
+from tests.admin.office import Office, new_operator
+from tests.admin.test_resume import proposal
 from tests.browser.test_admin_pages import accept, invited
 from tests.browser.walks import AUTHENTICATOR
+from tests.custodian.test_takeup import restore, rows
 from tests.support.people import Customer, Deposited
 from tests.support.world import World
 
@@ -294,3 +301,31 @@ def credential_of(person: Person) -> str:
             if people.name_of(person.site.web_keys, row) == person.name
         ]
     return named(found)
+
+
+def test_two_owners_sign_for_a_restored_backup_and_the_service_goes_on(
+    site: World, olga: Person, piet: Person, tmp_path: Path
+) -> None:
+    backup = rows(site.database)
+    site.customer()
+    restore(site.database, backup)
+    site.restart_custodian()
+    with pytest.raises(DatabaseBehind):
+        site.custodian.run_pass()
+    office = Office(site, new_operator("anna"), new_operator("bert"))
+    named = replace(proposal(office), expires=site.clock.now() + 86400)
+    (tmp_path / "state.json").write_bytes(write_proposal(named))
+    files = []
+    for person in (olga, piet):
+        person.open("/admin/backup")
+        person.page.set_input_files("#file", tmp_path / "state.json")
+        expect(person.page.get_by_text("The disk died.")).to_be_visible()
+        with person.page.expect_download() as saved:
+            person.page.click("button[type=submit]")
+        files.append(Path(saved.value.path()).read_bytes())
+    assert resume(site.custodian, files)
+    site.run()
+    olga.open("/admin/backup")
+    (tmp_path / "rubbish.json").write_text("{}")
+    olga.page.set_input_files("#file", tmp_path / "rubbish.json")
+    expect(olga.page.locator("[role=alert]:visible")).to_contain_text("damaged")

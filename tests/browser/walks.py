@@ -689,6 +689,10 @@ def two_owners(visitor: Visitor, made: Deposited) -> None:
     eye.see("admin: approvals")
     visitor.open("/admin/service")
     eye.see("admin: keys and wait of the service")
+    visitor.open("/admin/backup")
+    visitor.send()
+    page.locator("[role=alert]:visible").wait_for()
+    eye.see("admin: restored backup, no file")
     visitor.open("/admin/propose/change-wait/service")
     eye.see("admin: propose another wait")
 
@@ -737,6 +741,7 @@ WALKS = {
     "admin": Walk(
         ("/admin/invitation", "/admin/sign-in", "/admin", "/admin/custody", "/admin/recoveries",
          "/admin/approvals", "/admin/mail", "/admin/losses", "/admin/people", "/admin/service",
+         "/admin/backup",
          "/admin/approvals/<id:proposal>", "/admin/propose/<operation>/<target>",
          "/admin/support", "/admin/support/<id:account>",
          "/admin/deposits/<id:deposit>", "/admin/you"),
@@ -748,7 +753,8 @@ WALKS = {
          "admin: a link for somebody", "admin: admins",
          "admin: propose an admin, without a reason", "admin: done", "admin: what was proposed",
          "admin: approvals",
-         "admin: keys and wait of the service", "admin: propose another wait", "admin: you",
+         "admin: keys and wait of the service", "admin: restored backup, no file",
+         "admin: propose another wait", "admin: you",
          "admin: sign in"),
         admin,
     ),

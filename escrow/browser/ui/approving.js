@@ -3,6 +3,7 @@
 
 import { hex, randomBytes } from "../platform/bytes.js";
 import {
+  HASH,
   ID,
   INTEGER,
   Shape,
@@ -21,6 +22,7 @@ import {
 import { Approval } from "../protocol/request.js";
 import { signedByPasskey } from "./adminkeys.js";
 
+export const ACCEPT_BACKUP = "accept-backup";
 const MAX_BODY_LENGTH_BYTES = 2048;
 const LIFETIME_SECONDS = 7 * 86400 - 600; // the service's clock may be a little behind ours
 const CODE_DIGITS = 12;
@@ -47,7 +49,17 @@ const FIELDS = Object.freeze({
   "remove-admin": {},
   "rotate-key": {},
   "change-wait": { seconds: INTEGER },
+  [ACCEPT_BACKUP]: { size: INTEGER, root: HASH, entries: INTEGER },
 });
+const CONTENT = { operation: text(64, 1), target: text(128, 1), body: binary(MAX_BODY_LENGTH_BYTES, 1), expires: INTEGER };
+const UNSIGNED = new Shape({ format: choice("escrow/v1/proposal"), ...CONTENT });
+const SIGNED = new Shape({
+  format: choice("escrow/v1/approval"),
+  ...CONTENT,
+  credential: text(128, 1),
+  signature: binary(2048, 1),
+});
+const MAX_FILE_LENGTH_BYTES = 8192;
 
 /** @typedef {{ operation: string, target: string, body: Uint8Array, expires: number }} Proposal */
 /** @typedef {{ admin: string, host: string }} Signer who signs, and under which name the passkey is kept */
@@ -84,14 +96,13 @@ export function passkeyCode(credential, key) {
 }
 
 /**
- * Have the passkey sign a proposal, and send it; returns the proposal's identifier.
- * @param {import("./api.js").Api} api @param {Signer} signer @param {Proposal} proposal
- * @returns {Promise<string>}
+ * Have the passkey sign a proposal; returns its answer in the one serialisation.
+ * @param {string} host @param {Proposal} proposal
  */
-export async function approve(api, { admin, host }, { operation, target, body, expires }) {
+async function signatureOf(host, { operation, target, body, expires }) {
   const approval = new Approval({ operation, target, bodySha256: sha256(body), expires });
   const answer = await signedByPasskey(host, approval.challenge());
-  const signature = writeDocument(
+  return writeDocument(
     {
       authenticator_data: b64urlDecode(answer.authenticator_data),
       client_data: b64urlDecode(answer.client_data),
@@ -99,13 +110,43 @@ export async function approve(api, { admin, host }, { operation, target, body, e
     },
     ANSWER,
   );
-  const sent = await api.post("approvals", {
-    operation,
-    target,
-    body: b64url(body),
-    expires,
-    credential: `passkey:${admin}`,
-    signature: b64url(signature),
-  });
+}
+
+/**
+ * Have the passkey sign a proposal, and send it; returns the proposal's identifier.
+ * @param {import("./api.js").Api} api @param {Signer} signer @param {Proposal} proposal
+ * @returns {Promise<string>}
+ */
+export async function approve(api, { admin, host }, proposal) {
+  const signature = b64url(await signatureOf(host, proposal));
+  const body = b64url(proposal.body);
+  const sent = await api.post("approvals", { ...proposal, body, credential: `passkey:${admin}`, signature });
   return sent.proposal;
+}
+
+/**
+ * Read a proposal from a file, signed by somebody or not; throws Malformed.
+ * @param {Uint8Array} bytes @returns {Proposal}
+ */
+export function readFile(bytes) {
+  /** @param {Shape} shape */
+  const read = (shape) => readDocument(bytes, shape, "approval", MAX_FILE_LENGTH_BYTES);
+  let found;
+  try {
+    found = read(UNSIGNED);
+  } catch {
+    found = read(SIGNED);
+  }
+  const { operation, target, body, expires } = found;
+  return { operation, target, body, expires };
+}
+
+/**
+ * Have the passkey sign a proposal, as a file for the host.
+ * @param {Signer} signer @param {Proposal} proposal
+ */
+export async function signedFile({ admin, host }, proposal) {
+  const signature = await signatureOf(host, proposal);
+  const credential = `passkey:${admin}`;
+  return writeDocument({ format: "escrow/v1/approval", ...proposal, credential, signature }, SIGNED);
 }

@@ -5,7 +5,7 @@ import { Api } from "../../ui/api.js";
 import { one } from "../../ui/dom.js";
 import { onSend } from "../../ui/forms.js";
 
-const NEXT = /^\/admin(\/(custody|losses|support|recoveries|approvals|mail|you|people|service|approvals\/[0-9a-f]{32}|deposits\/[0-9a-f]{32}))?$/;
+const NEXT = /^\/admin(\/(custody|losses|support|recoveries|approvals|mail|you|people|service|backup|approvals\/[0-9a-f]{32}|deposits\/[0-9a-f]{32}))?$/;
 const api = new Api();
 
 async function signIn() {
