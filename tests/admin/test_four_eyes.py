@@ -222,6 +222,34 @@ def test_an_operator_proposes_what_is_of_customers_and_nothing_about_admins(
     assert post(otto, addition(joined(world, "owner", "Eve"))).status == 401
 
 
+def test_the_custodian_itself_asks_for_the_role(
+    world: World, olga: Crew, piet: Crew, made: Deposited
+) -> None:
+    """A web tier that checks nothing passes an operator's and an auditor's signatures on."""
+    otto = appointed(world, "operator", "Otto", olga, piet)
+    aad = appointed(world, "auditor", "Aad", olga, piet)
+    for crew, proposal in (
+        (otto, propose(world, "remove-admin", piet.admin)),
+        (aad, propose(world, CLOSE, made.deposit)),
+    ):
+        smuggled = smuggle(crew, proposal, signature_of(crew, proposal))
+        assert approval(world, smuggled).refused == "not for this role"
+
+
+def test_who_was_no_admin_when_she_signed_does_not_count_afterwards(
+    world: World, olga: Crew, piet: Crew, made: Deposited
+) -> None:
+    carla = joined(world, "owner", "Carla")
+    early = propose(world, CLOSE, made.deposit)
+    smuggled = smuggle(carla, early, signature_of(carla, early))
+    assert approval(world, smuggled).refused == "unknown operator"
+    addition_of_carla = addition(carla)
+    approve(olga, addition_of_carla)
+    approve(piet, addition_of_carla)
+    approve(olga, early)
+    assert state_of(world, made.deposit) == "complete"
+
+
 @pytest.mark.parametrize("role", ["support", "auditor"])
 def test_support_and_auditors_approve_nothing(
     world: World, olga: Crew, piet: Crew, made: Deposited, role: str
