@@ -115,7 +115,7 @@ def _of_recovery(
     if recovery is None:
         return {}
     times = times_of(recovery)
-    write = translator(locale, custodian.settings.zone).datetime
+    write = translator(locale, custodian.settings.zone).moment
     opened_at = recovery.unfrozen_at or recovery.opened_at
     soonest = times.ready_at or opened_at + recovery.wait_seconds
     return {

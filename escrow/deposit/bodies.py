@@ -208,6 +208,11 @@ class DepositLine(Body):
     created_at: Seconds
     replaces: Identifier | None
     closing_at: Seconds | None
+    waiting_seconds: Seconds
+    contacts: Integer = Field(description="How many contacts its description names.")
+    contacts_vouch: bool = Field(
+        description="Whether its owner allowed contacts to vouch in place of the authenticator."
+    )
     recoverability: Recoverability | None = Field(
         description="By two or more ways that were proven lately, by one, by none; null for a "
         "drill and for what is not active yet or has ended."

@@ -51,6 +51,7 @@ def list_deposits(
 
 
 def _line(web: Web, row: Deposit) -> dict[str, Any]:
+    manifest = custodies.manifest_of(row)
     return {
         "deposit": row.id,
         "account": row.account,
@@ -60,6 +61,9 @@ def _line(web: Web, row: Deposit) -> dict[str, Any]:
         "created_at": row.created_at,
         "replaces": row.replaces,
         "closing_at": row.closing_at,
+        "waiting_seconds": manifest.waiting_seconds,
+        "contacts": manifest.contacts_count,
+        "contacts_vouch": manifest.contacts_replace_totp,
         "recoverability": row.recoverability,
     }
 

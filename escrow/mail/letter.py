@@ -85,7 +85,7 @@ def names() -> set[str]:
 def write(settings: Settings, message: str, locale: str, contents: dict[str, str]) -> Letter:
     """Fill a message in, with phrase and frame; both parts are made of the same blocks."""
     locale = supported_locale(locale)
-    values = _values(settings, contents) | _call_us(settings, locale)
+    values = _values(settings, contents, locale) | _call_us(settings, locale)
     subject, text = _read(message, locale)
     phrase = render.blocks(_source("phrase", locale)) if values["phrase"] else []
     own, frame = render.blocks(text), render.blocks(_source("frame", locale))
@@ -99,9 +99,10 @@ def write(settings: Settings, message: str, locale: str, contents: dict[str, str
     )
 
 
-def _values(settings: Settings, contents: dict[str, str]) -> dict[str, str]:
+def _values(settings: Settings, contents: dict[str, str], locale: str) -> dict[str, str]:
+    unnamed = translator(locale).gettext("Key recovery")
     given = {
-        "provider": settings.provider_name,
+        "provider": settings.provider_name if settings.is_named else unnamed,
         "phone": settings.provider_phone,
         "support": settings.provider_support,
         "url": settings.public_url,

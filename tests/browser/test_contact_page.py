@@ -149,6 +149,8 @@ def test_a_recovery_that_is_not_right_is_stopped(
 ) -> None:
     recovery = site.open_recovery(customer, helper.made)
     helper.show_card()
+    helper.page.get_by_text("You can help from").wait_for()
+    helper.page.get_by_text("need do nothing more today").wait_for()
     helper.press("act", "veto")
     helper.sure()
     helper.said("Stopped")

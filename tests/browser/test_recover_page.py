@@ -536,6 +536,9 @@ def test_what_was_stopped_says_so_and_her_own_stop_is_asked_once(
     site.run()
     loser.press("look")
     loser.page.get_by_text("It was stopped").wait_for()
+    running = loser.page.locator('[data-step="running"]')
+    assert "Something has changed" not in running.inner_text()
+    assert "you can" not in running.inner_text()  # no date from which it could be had
     loser.sign_in()
     loser.ask()
     loser.press("stop")
@@ -574,3 +577,64 @@ def test_a_swapped_description_is_refused_before_anything_is_begun(
     loser.press("begin")
     loser.alert("so we stopped here.*wrong_manifest")
     assert states(site, customer, made) == ["ready"]
+
+
+def test_contacts_vouch_is_offered_where_they_may_and_the_wait_is_said(
+    site: World, loser: Loser, customer: Customer
+) -> None:
+    site.enrol(customer, waiting_seconds=3 * DAY)
+    loser.open()
+    loser.prove_mail()
+    loser.at("proof")
+    page = loser.page
+    expect(page.get_by_text("At least 3 days, as you chose")).to_be_visible()
+    expect(page.locator('[name="proof"][value="contacts"]')).to_be_hidden()
+    customer.sign_in()
+    site.enrol(customer, contacts_replace_totp=True, label="Another")
+    loser.open()
+    loser.prove_mail()
+    loser.at("key")
+    page.get_by_text("Another", exact=True).click()
+    loser.send()
+    loser.at("proof")
+    expect(page.locator('[name="proof"][value="contacts"]')).to_be_visible()
+
+
+def test_of_two_keys_the_one_that_ends_comes_last_and_is_marked(
+    site: World, loser: Loser, customer: Customer
+) -> None:
+    old, _ = site.enrol(customer, 0, 0, label="Laptop backup")
+    site.wait(3600)
+    customer.sign_in()
+    site.enrol(customer, 0, 0, label="Laptop backup")
+    customer.http.post(f"/deposits/{old.deposit}/close", {"reason": "old"}).ok()
+    site.run()
+    loser.open()
+    loser.prove_mail()
+    loser.at("key")
+    shown = loser.page.locator("[data-keys] label").all_inner_texts()
+    assert len(shown) == 2
+    assert shown[0] != shown[1]
+    assert loser.page.locator("[data-keys] input").nth(1).input_value() == old.deposit
+
+
+def test_a_wrong_number_on_the_kit_is_called_that_and_is_not_said_again_elsewhere(
+    site: World, loser: Loser, enrolled: tuple[Deposited, list[Contact]]
+) -> None:
+    made, _ = enrolled
+    loser.open()
+    loser.prove_mail()
+    loser.choose("kit")
+    loser.at("kit")
+    payload = made.payloads[0]
+    loser.page.locator('[data-step="kit"] summary').click()
+    loser.page.fill("#proof-kit-word-1", payload.words)
+    wrong = ("1" if payload.custody[0] != "1" else "2") + payload.custody[1:]
+    loser.page.fill("#proof-kit-custody", wrong)
+    loser.page.fill("#proof-kit-code", made.manifest.code())
+    loser.send()
+    loser.alert("Compare the number of the piece with the paper")
+    loser.page.locator("ol.answers button:visible").last.click()
+    loser.choose("kit")
+    loser.at("kit")
+    expect(loser.page.locator('[data-step="kit"] [role=alert]')).to_be_hidden()

@@ -5,6 +5,7 @@ A page without a walk, or a state that a walk does not reach, fails `test_every_
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from escrow.mail.models import Outbox
 from escrow.protocol.kit import Card
 from tests.browser.seeing import Eye
 from tests.support import stretching
+from tests.support.mailbox import text_of
 from tests.support.passkey import Passkey
 from tests.support.people import Contact, Customer, Deposited, attest, make_deposit, new_id
 from tests.support.world import World
@@ -131,21 +133,38 @@ def help_pages() -> tuple[str, ...]:
     return tuple(f"/help/{name}" for name in HELP)
 
 
+def link_of(site: World, address: str, page: str) -> str:
+    """Return the newest link to a page from the mails to an address, without the site's name."""
+    texts = "\n".join(text_of(mail) for mail in site.mailbox.to(address))
+    found = re.findall(rf"{site.settings.public_url}({page}#\S+)", texts)
+    return str(found[-1])
+
+
 def mail_links(visitor: Visitor) -> None:
-    for page in ("veto", "reopen"):
-        visitor.open(f"/{page}/{ID}#{TOKEN}")
-        visitor.page.get_by_role("button").wait_for()
-        visitor.eye.see(page)
-    for page in ("stop", "lost"):
-        visitor.open(f"/contact/{ID}/{page}#{TOKEN}")
+    site, customer = visitor.site, visitor.customer
+    made, [contact] = site.enrol(customer)
+    recovery = site.open_recovery(customer, made)
+    ending, _ = site.enrol(customer, 0, 0)
+    customer.sign_in()
+    customer.http.post(f"/deposits/{ending.deposit}/close", {"reason": "old"}).ok()
+    site.run()
+    mine, theirs = customer.address, contact.address
+    custody = f"/contact/{contact.custody}"
+    links = {
+        "veto": link_of(site, mine, f"/veto/{recovery}"),
+        "reopen": link_of(site, mine, f"/reopen/{ending.deposit}"),
+        "stop": link_of(site, theirs, f"{custody}/stop"),
+        "lost": link_of(site, theirs, f"{custody}/lost"),
+    }
+    for page, link in links.items():
+        visitor.open(link)
         visitor.page.get_by_role("button").wait_for()
         visitor.eye.see(page)
     visitor.open(f"/veto/{ID}#short")
     visitor.page.get_by_role("status").wait_for()
     visitor.eye.see("veto: link not complete")
     visitor.open(f"/veto/{ID}?#{TOKEN}")
-    visitor.page.get_by_role("button").click()
-    visitor.page.get_by_role("status").wait_for()
+    visitor.page.locator("[role=status][data-kind=gone]").wait_for()
     visitor.eye.see("veto: link used before")
 
 

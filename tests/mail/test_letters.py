@@ -376,3 +376,12 @@ def test_the_demo_mailbox_shows_mails_as_text(tmp_path: Path) -> None:
     assert (mail.to, mail.subject) == ("a@example.org", made.subject)
     assert mail.text.strip() == made.text.strip()
     assert demo.read(tmp_path / "none") == []
+
+
+def test_an_unnamed_provider_is_called_in_the_language_of_the_mail() -> None:
+    unnamed = Settings(data_dir=Path("/nowhere"), public_url="https://recovery.test")
+    english = letter.write(unnamed, "login_code", "en", {"code": "123456"}).text
+    dutch = letter.write(unnamed, "login_code", "nl", {"code": "123456"}).text
+    assert "Key recovery" in english
+    assert "Key recovery" not in dutch
+    assert "Sleutelherstel" in dutch

@@ -13,7 +13,8 @@ export function calendar(recovery) {
   lines.push(noticed_at === null ? line(present, "telling", false) : line(noticed_at, "noticed", true));
   if (state === "frozen") return [...lines, line(present, "frozen", false)];
   lines.push(line(ready_at ?? say("calendar.later"), "ready", isReady));
-  if (expires_at !== null) lines.push(line(expires_at, "expires", false));
+  // Before the wait begins its end is only that of the notices, and would move.
+  if (expires_at !== null && ready_at !== null) lines.push(line(expires_at, "expires", false));
   return lines;
 }
 

@@ -83,6 +83,8 @@ export class Steps {
   #show(name, focus) {
     this.current = name;
     for (const step of this.steps) step.hidden = step.dataset.step !== name;
+    // What went wrong here before is over: the same words would read as a new failure.
+    for (const alert of all(`[data-step="${name}"] [role=alert] > *`, this.root)) alert.textContent = "";
     this.#list();
     const heading = one("h2", one(`[data-step="${name}"]`, this.root));
     heading.tabIndex = -1;

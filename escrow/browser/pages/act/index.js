@@ -32,6 +32,10 @@ function post(path) {
 // works, so a failure is not worth a word here.
 async function nameIt() {
   const answer = await post(form.dataset.look ?? "").catch(() => null);
+  if (answer?.status === 410) {
+    button.hidden = true;
+    return say("gone");
+  }
   if (!answer?.ok) return;
   const { label, created_at } = await answer.json();
   const day = new Date(created_at * 1000);

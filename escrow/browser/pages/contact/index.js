@@ -111,9 +111,17 @@ async function showMenu(done) {
     state: say(`state.${document.state}`),
     reason: running?.reason,
     asked: running === null ? "" : say("asked", { when: dateTime(running.opened_at) }),
+    when: running === null ? "" : whenToHelp(running),
   });
   complain(menu, "");
   if (steps.current !== "menu") steps.go("menu");
+}
+
+/** Say from when a contact is wanted. @param {Document} recovery */
+function whenToHelp({ state, ready_at }) {
+  if (state === "ready" || state === "collecting") return say("help.now");
+  if (state === "frozen" || ready_at === null) return say("help.notices");
+  return say("help.waiting", { when: dateTime(ready_at) });
 }
 
 /** Wait for the other side's call, answer it, and let the digits be typed. */

@@ -18,6 +18,7 @@ import { count, say } from "../../ui/words.js";
 
 /** @typedef {import("../../ui/ways.js").Piece} Piece */
 
+const COUNTED_SECONDS = 10;
 const api = new Api();
 const page = one("[data-deposit]");
 const identifier = page.dataset.deposit ?? "";
@@ -163,6 +164,15 @@ function isFinished() {
   return kitPiece().state !== "invited";
 }
 
+/** Show the key anew until what was just shown counts: the service notes it within seconds. */
+async function untilCounted() {
+  for (let tries = 0; tries < COUNTED_SECONDS; tries += 1) {
+    await show(session);
+    if (isFinished() && deposit.state !== "pending") return;
+    await new Promise((done) => setTimeout(done, 1000));
+  }
+}
+
 let isPrepared = false;
 
 /** Load what reads kits, once it is wanted. */
@@ -172,7 +182,7 @@ async function prepareKit() {
   try {
     const { prepare } = await import("./kit.js");
     prepare({ deposit: identifier, custody: kitPiece().custody, isFinished }, async (name) => {
-      await show(session);
+      await untilCounted();
       tell(say(`done.${name}`));
     });
   } catch (error) {

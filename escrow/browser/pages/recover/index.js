@@ -5,8 +5,8 @@
 
 import { usableDeposits } from "../../client/deposits.js";
 import { askForCode, enterMailCode, enterTotp, present } from "../../client/signin.js";
-import { date } from "../../ui/dates.js";
-import { copyOf, fill, one, showPart } from "../../ui/dom.js";
+import { date, dateTime, duration } from "../../ui/dates.js";
+import { copyOf, fill, one, showIf, showPart } from "../../ui/dom.js";
 import { NotUsable, address, complain, digits, onSend, typed } from "../../ui/forms.js";
 import { sentence } from "../../ui/problems.js";
 import { leaveNothingBehind } from "../../ui/widgets.js";
@@ -56,12 +56,27 @@ async function giveCode(from) {
  */
 async function chooseOf(answer) {
   const found = await usableDeposits(client);
-  state.deposits = found.filter((line) => line.kind === "real" && line.state !== "pending");
+  state.deposits = found.filter((line) => line.kind === "real" && line.state !== "pending").toSorted(livingFirst);
   if (state.deposits.length === 0) return steps.go("none", answer);
   one("[data-keys]").replaceChildren(...state.deposits.map(choice));
   if (state.deposits.length > 1) return steps.go("key", answer);
-  state.deposit = state.deposits[0];
-  fill(form("proof"), { key: state.deposit.label });
+  wantProof(state.deposits[0], answer);
+}
+
+/** The key that ends comes last: where two look alike, the other one is wanted. @param {Document} a @param {Document} b */
+function livingFirst(a, b) {
+  return Number(a.state === "closing") - Number(b.state === "closing") || b.created_at - a.created_at;
+}
+
+/**
+ * Ask who she is, with the proofs that this key takes.
+ * @param {Document} deposit
+ * @param {string} answer
+ */
+function wantProof(deposit, answer) {
+  state.deposit = deposit;
+  fill(form("proof"), { key: deposit.label, wait: say("your_wait", { wait: duration(deposit.waiting_seconds) }) });
+  showIf(form("proof"), { "contacts-vouch": deposit.contacts_vouch, "has-contacts": deposit.contacts > 0 });
   steps.go("proof", answer);
 }
 
@@ -71,7 +86,7 @@ function choice(deposit) {
   const isEnding = deposit.state === "closing" && deposit.closing_at !== null;
   fill(line, {
     label: deposit.label,
-    made: say("made", { date: date(deposit.created_at) }),
+    made: say("made", { date: dateTime(deposit.created_at) }),
     ending: isEnding ? say("ending", { date: date(deposit.closing_at) }) : "",
   });
   /** @type {HTMLInputElement} */ (one("input", line)).value = deposit.deposit;
@@ -83,9 +98,7 @@ async function chooseKey(from) {
   const wanted = typed(from, "deposit");
   const found = state.deposits.find((line) => line.deposit === wanted);
   if (found === undefined) throw new NotUsable("choose");
-  state.deposit = found;
-  fill(form("proof"), { key: found.label });
-  steps.go("proof", found.label);
+  wantProof(found, found.label);
 }
 
 /** @param {HTMLFormElement} from */

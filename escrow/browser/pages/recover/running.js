@@ -109,7 +109,7 @@ function render() {
     number: isDraft ? grouped(number(document.recovery)) : "",
     vouched: isDraft ? say("vouched", { n: document.proven.length, needed: document.proofs_needed }) : "",
     until: isDraft ? say("draft_until", { date: date(document.expires_at ?? document.opened_at) }) : "",
-    from: document.ready_at === null ? "" : say("from", { when: dateTime(document.ready_at) }),
+    from: step === "wait" ? say("from", { when: dateTime(document.ready_at ?? 0) }) : "",
     hold: document.hold_reason,
     over: step === "over" ? say(`over.${document.state}`) : "",
   });
@@ -136,7 +136,8 @@ async function lookOnce() {
   const before = state.running.state;
   state.running = await recover.read(client, state.running.recovery);
   render();
-  if (before !== state.running.state) fill(running, { news: say("news") });
+  const isOver = recover.stepOf(state.running).step === "over";
+  fill(running, { news: before !== state.running.state && !isOver ? say("news") : "" });
 }
 
 /** @param {() => Promise<void>} act */
