@@ -110,7 +110,7 @@ def destroy_one(custodian: Custodian, db: Session, row: Deposit, reason: str, me
     """
     if row.kind != "drill":
         tell_customer(custodian, db, row, message)
-        tell_contacts(custodian, db, row, f"{message}_contact")
+        tell_contacts(custodian, db, row, f"{message}_contact", holders=True)
     row.state = "closed"
     row.closing_at = None
     db.execute(delete(Blob).where(Blob.deposit == row.id))

@@ -27,7 +27,8 @@ MAX_REASON_LENGTH = 200  # characters: what an approval may have
 TOKEN_SECONDS = 60 * 86400
 LEAVE_SECONDS = 200 * 86400  # longer than from one half-yearly letter to the next
 _WITH_WAY_OUT = {"contact_thanks", "check_reminder"}
-_UNDOABLE = {"deposit_closing", "deposit_closing_contact"}
+_UNDOABLE = {"deposit_closing", "deposit_closing_replaced", "deposit_closing_contact"}
+_NUMBER_LENGTH = 8  # characters of a piece's number: enough to tell two cards apart
 _STOPPABLE = {
     "drill_opened_customer",
     "recovery_opened_customer",
@@ -103,10 +104,17 @@ def _common(
         "url": settings.public_url,
         "deposit_link": f"{settings.public_url}/deposits/{deposit.id}",
         "made": translator(locale, settings.zone).date(deposit.created_at),
+        "number": _number(recipient.custody),
         "custody_link": (
             f"{settings.public_url}/contact/{recipient.custody.id}" if recipient.custody else ""
         ),
     }
+
+
+def _number(contact: CustodyRow | None) -> str:
+    """Return how the number on a contact's card begins, grouped as it is printed there."""
+    begins = contact.id[:_NUMBER_LENGTH] if contact else ""
+    return " ".join(begins[at : at + 4] for at in range(0, len(begins), 4))
 
 
 def _of_recovery(
@@ -214,16 +222,19 @@ def tell_contacts(
     message: str,
     *,
     only: str | None = None,
+    holders: bool = False,
     entry: Entry | None = None,
     occasion: str = "",
     extra: Callable[[str], dict[str, str]] | None = None,
 ) -> None:
     """Write to the contacts of a deposit, or to one of them, even if that one has left.
 
+    With `holders`, only to who has ever held a piece: a card that he never had is no news.
     `extra` is called with the language and fills more places.
     """
     occasion = entry.event.id if entry else occasion
-    for recipient in contact_recipients(custodian, db, deposit, only=only).recipients:
+    told = contact_recipients(custodian, db, deposit, only=only, holders=holders)
+    for recipient in told.recipients:
         more = extra(_locale(db, deposit, recipient.custody)) if extra else None
         send(custodian, db, deposit, recipient, message, occasion=occasion, extra=more)
 

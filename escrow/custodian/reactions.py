@@ -10,6 +10,7 @@ from sqlalchemy import false, select, update
 from sqlalchemy.orm import Session
 
 from escrow.custodian import aging, approvals, contacts, deposits, notices, release, replacing
+from escrow.custodian.closing import successor
 from escrow.custodian.entries import Entries, Entry
 from escrow.custodian.letters import tell_about_recovery, tell_contacts, tell_customer
 from escrow.custodian.service import Custodian
@@ -45,9 +46,11 @@ def _about_deposit(message: str, *, contacts: bool = False) -> Reaction:
         deposit = db.get(Deposit, entry.event.deposit)
         if deposit is None or (deposit.kind == "drill" and message in _NOT_OF_DRILLS):
             return
-        tell_customer(custodian, db, deposit, message, entry=entry)
+        is_replaced = message == "deposit_closing" and successor(entry) is not None
+        told = f"{message}_replaced" if is_replaced else message
+        tell_customer(custodian, db, deposit, told, entry=entry)
         if contacts:
-            tell_contacts(custodian, db, deposit, f"{message}_contact", entry=entry)
+            tell_contacts(custodian, db, deposit, f"{message}_contact", holders=True, entry=entry)
 
     return react
 

@@ -91,19 +91,28 @@ def _addresses(entry: Entry) -> list[bytes]:
 
 
 def contact_recipients(
-    custodian: Custodian, db: Session, deposit: Deposit, *, only: str | None = None
+    custodian: Custodian,
+    db: Session,
+    deposit: Deposit,
+    *,
+    only: str | None = None,
+    holders: bool = False,
 ) -> Told:
     """Return the contacts of a deposit whose name and address open their newest commitment.
 
-    Those who left are not among them, unless it is the one whom `only` names. Raises ForgedRow
-    when the stored manifest is not the one that the ledger names.
+    Those who left are not among them, unless it is the one whom `only` names; with `holders`
+    neither are those who never held a piece. Raises ForgedRow when the stored manifest is not the
+    one that the ledger names.
     """
     entries = Entries(db, custodian.keys).of_deposit(deposit.id)
     left = left_by(entries, *_LEFT)
+    had = {entry.event.custody for entry in entries if entry.event.type == "custody held"}
     rows = {row.id: row for row in custodies.custodies_of(db, deposit.id)}
     told = Told([], [])
     for line in manifest_of(deposit, entries).of_role("contact"):
         if line.custody != only and (only is not None or line.custody in left):
+            continue
+        if holders and line.custody not in had:
             continue
         moved = newest_move(line, entries)
         found = _checked_contact(custodian, line, moved, rows.get(line.custody))

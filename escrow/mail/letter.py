@@ -19,11 +19,12 @@ A new message is a pair of files, `x.en.txt` and `x.nl.txt`, with the same place
 
 Places that every message may use: `provider`, `phone`, `support`, `url`, and `Call_us` or `call_us`
 for “call us”, which tells to write where the settings name no telephone. A letter about a deposit
-(`escrow.custodian.letters`) fills `label`, `customer`, `name`, `custody_link`; one about a recovery
-also `opened`, `ready`, `expires`, and to its customer `reason` when it was put on hold. The test of
-all messages (tests/mail/test_letters.py) says what else is wanted: the same places in both
-languages, sentences of at most 15 words on average, plain words. Say what happened, what to do, by
-when; the frame says what never to do and whom to call.
+(`escrow.custodian.letters`) fills `label`, `customer`, `name`, `custody_link`, `number` (how the
+number on the contact's card begins); one about a recovery also `opened`, `ready`, `expires`, and to
+its customer `reason` when it was put on hold. The test of all messages (tests/mail/test_letters.py)
+says what else is wanted: the same places in both languages, sentences of at most 15 words on
+average, plain words. Say what happened, what to do, by when; the frame says what never to do and
+whom to call.
 
 A sign of life that a contact chose (`phrase`) stands on top of each mail to it. Values are put on
 one line and lose characters that steer the direction of text, so that nothing typed by a person

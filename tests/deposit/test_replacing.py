@@ -100,8 +100,59 @@ def test_with_the_old_keys_signature_the_old_share_is_destroyed_at_once(
     [destroyed] = [e for e in events(world, old.deposit) if e.type == "deposit destroyed"]
     assert destroyed.data["reason"] == f"replaced by {new.deposit}"
     assert world.custodian.outside.last_line(old.deposit) == "destroyed"
-    assert any("no longer needed" in text_of(m) for m in world.mailbox.to(anna.address))
+    [told] = told_of_the_old(world, anna.address)
+    assert "You can throw the old card away" in told
     assert sign(customer, old, new).ok()["state"] == "closed"  # a repeat
+
+
+def told_of_the_old(world: World, address: str) -> list[str]:
+    """Return the texts of mails that tell a contact that a card is needed no more."""
+    return [
+        text_of(mail)
+        for mail in world.mailbox.to(address)
+        if "no longer needed" in str(mail["Subject"]) or "not needed after" in str(mail["Subject"])
+    ]
+
+
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_who_never_held_the_old_piece_is_not_told_to_destroy_a_card(
+    world: World, customer: Customer, is_signed: bool
+) -> None:
+    customer.sign_in()
+    [anna] = world.new_contacts(1)
+    old = make_deposit(customer.http, [anna], 1)
+    customer.http.put(f"/deposits/{old.deposit}", old.body).ok()
+    world.run()
+    new, contacts = put_replacement(world, customer, old)
+    if is_signed:
+        sign(customer, old, new).ok()
+    world.accept(contacts[0])
+    assert state(customer, old) == ("closed" if is_signed else "closing")
+    if not is_signed:
+        world.wait(CLOSING_SECONDS, LONG)
+    assert state(customer, old) == "closed"
+    assert told_of_the_old(world, anna.address) == []
+
+
+def test_a_mail_about_the_old_card_names_its_number(world: World, customer: Customer) -> None:
+    old, [anna] = world.enrol(customer)
+    completed(world, customer, old)
+    world.wait(CLOSING_SECONDS, LONG)
+    told = told_of_the_old(world, anna.address)
+    assert len(told) == 2
+    for text in told:
+        assert f"begins with {anna.custody[:4]} {anna.custody[4:8]}" in text
+        assert "Is there another number on your card? Then keep that card" in text
+
+
+def test_a_customer_is_told_that_it_is_her_own_replacement_that_ends_the_old_key(
+    world: World, customer: Customer
+) -> None:
+    old, _ = world.enrol(customer)
+    completed(world, customer, old)
+    texts = [text_of(mail) for mail in world.mailbox.to(customer.address)]
+    assert any("You made a new key in the place of" in text for text in texts)
+    assert not any("Somebody has asked us to destroy" in text for text in texts)
 
 
 def test_a_signature_that_comes_later_ends_the_thirty_days(

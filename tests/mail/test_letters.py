@@ -32,6 +32,7 @@ USUAL = {
     "contact": "Anna",
     "customer": "mira@example.org",
     "until": "Thursday 26 November 2026",
+    "number": "48f0 12ab",
     "made": "Monday 23 November 2026",
     "opened": "Monday 23 November 2026, 14:10",
     "ready": "Thursday 26 November 2026, 14:10",
