@@ -34,6 +34,7 @@ CHUNK = 20_000
 ROUNDS = 15
 AIM_RATIO, AIM_SECONDS = 2.0, 0.020
 DAY_SECONDS = 86400
+DOMAIN = bytes(31) + b"\1"  # of one contact in a hundred
 HOST = "http://localhost:8080"
 # One in fifty is at risk, one in a thousand is gone.
 SHARES = ((1000, "not_recoverable"), (50, "at_risk"))
@@ -78,7 +79,7 @@ def _one(part: Part, directory: Path, url: str, rounds: int, deposits: int) -> N
         client.set_cookie(
             admin_cookie_name(settings), _signed_in(database, web), domain="localhost"
         )
-        for what, path, queries in _pages(keys, deposits):
+        for what, path, queries in _pages(deposits):
             _compare(part, what, client, database, path, queries, rounds)
     finally:
         database.close()
@@ -180,6 +181,7 @@ def _deposit(number: int, now: int) -> dict[str, Any]:
         "label": b"label",
         "created_at": now - number,
         "contacts_needed": 1,
+        "contacts_count": 1,
         "manifest": b"{}",
         "manifest_signature": bytes(64),
         "manifest_hash": bytes(32),
@@ -203,13 +205,15 @@ def _custody(number: int, group: int, role: str, now: int) -> dict[str, Any]:
         "release_key": bytes(32),
         "paused": False,
         "last_share_at": now - number,
+        "proven_at": now - number,
+        "domain_hash": DOMAIN if role == "contact" and number % 100 == 0 else None,
     }
 
 
 Query = tuple[str, dict[str, Any]]
 
 
-def _pages(keys: WebKeys, deposits: int) -> list[tuple[str, str, list[Query]]]:
+def _pages(deposits: int) -> list[tuple[str, str, list[Query]]]:
     middle = "8" + "0" * 31
     list_sql = (
         "SELECT * FROM deposit WHERE kind = 'real' AND recoverability = :state AND id > :after "
@@ -220,10 +224,18 @@ def _pages(keys: WebKeys, deposits: int) -> list[tuple[str, str, list[Query]]]:
         "('safe', 'at_risk', 'not_recoverable') AND id > :after ORDER BY id LIMIT 51"
     )
     wanted = deposits // A_CUSTOMER // 2
-    search_sql = (
-        "SELECT * FROM deposit WHERE kind = 'real' AND recoverability IN "
-        "('safe', 'at_risk', 'not_recoverable') AND account IN (SELECT account FROM address "
-        "WHERE lookup = :lookup) AND id > '' ORDER BY id LIMIT 51"
+    owner = id_of("account", wanted)
+    customer_sql = (
+        "SELECT * FROM deposit WHERE kind = 'real' AND account = :account AND id > '' "
+        "ORDER BY id LIMIT 51"
+    )
+    due_sql = (
+        "SELECT * FROM custody JOIN deposit ON deposit.id = custody.deposit WHERE role = 'contact' "
+        "AND proven_at > 0 AND proven_at <= :until ORDER BY proven_at, custody.id LIMIT 51"
+    )
+    at_domain_sql = (
+        "SELECT * FROM custody JOIN deposit ON deposit.id = custody.deposit WHERE domain_hash = "
+        ":domain AND proven_at >= 0 ORDER BY proven_at, custody.id LIMIT 51"
     )
     one = id_of("deposit", deposits // 2)
     count_sql = "SELECT * FROM recoverability_count WHERE state = :state AND day > 0"
@@ -231,7 +243,6 @@ def _pages(keys: WebKeys, deposits: int) -> list[tuple[str, str, list[Query]]]:
     first: Query = (all_sql, {"after": ""})
     deep: Query = (all_sql, {"after": middle})
     risky: Query = (list_sql, {"state": "at_risk", "after": middle})
-    address = f"customer{wanted}@example.org"
     return [
         (
             "overview",
@@ -242,9 +253,19 @@ def _pages(keys: WebKeys, deposits: int) -> list[tuple[str, str, list[Query]]]:
         ("all keys, deep page", f"/admin/custody?after={middle}", [deep]),
         ("at risk, deep page", f"/admin/custody?state=at_risk&after={middle}", [risky]),
         (
-            "a customer's, by address",
-            f"/admin/custody?find={address}",
-            [(search_sql, {"lookup": keys.lookup(address)})],
+            "a customer's",
+            f"/admin/custody?account={owner}",
+            [(customer_sql, {"account": owner})],
+        ),
+        (
+            "contacts' pieces, 5 days and older",
+            "/admin/custody?role=contact&days=5",
+            [(due_sql, {"until": int(time.time()) - 5 * DAY_SECONDS})],
+        ),
+        (
+            "contacts at one mail domain",
+            f"/admin/custody?domain={DOMAIN.hex()}",
+            [(at_domain_sql, {"domain": DOMAIN})],
         ),
         (
             "one key",

@@ -14,9 +14,11 @@ from escrow.admin import acting_pages as admin_acting_pages
 from escrow.admin import api as admin
 from escrow.admin import exports_api as admin_exports
 from escrow.admin import ledger_api as admin_ledger
+from escrow.admin import lookup_api as admin_lookup
 from escrow.admin import pages as admin_pages
 from escrow.admin import people_api as admin_people
 from escrow.admin import proposals_api as admin_proposals
+from escrow.admin import saved_api as admin_saved
 from escrow.admin import signin_api as admin_signin
 from escrow.admin import support_api as admin_support
 from escrow.api import Body, IdConverter, IndexConverter
@@ -123,6 +125,8 @@ def _register_routes(app: EscrowApp, settings: Settings) -> None:
         admin_support.blueprint,
         admin_people.blueprint,
         admin_proposals.blueprint,
+        admin_lookup.blueprint,
+        admin_saved.blueprint,
         ledger.blueprint,
         openapi.blueprint,
         pages.blueprint,

@@ -63,6 +63,10 @@ class WebKeys:
         """Return the 32-byte keyed hash by which an address is found (case-insensitive)."""
         return self.hash("address", canonical_address(address))
 
+    def domain(self, address: str) -> bytes:
+        """Return the 32-byte keyed hash of an address's domain, or of a domain alone."""
+        return self.hash("domain", domain_of(address))
+
     def hash(self, purpose: str, *parts: str | bytes | int | None) -> bytes:
         """Return a 32-byte keyed hash of a code, a token or whatever must not be stored."""
         return hmac.digest(self.lookup_key, pae(f"escrow/v1/lookup/{purpose}", *parts), "sha256")
@@ -108,3 +112,8 @@ def _plain(value: Any) -> bytes | str | None:
 def canonical_address(address: str) -> str:
     """Write an address so that the same mailbox gives the same text: NFC, trimmed, lower-case."""
     return unicodedata.normalize("NFC", address.strip()).lower()
+
+
+def domain_of(address: str) -> str:
+    """Return the domain of an address as it is compared: what stands behind the last “@”."""
+    return canonical_address(address).rpartition("@")[2].rstrip(".")

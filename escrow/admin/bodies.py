@@ -4,9 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
+from escrow.admin.filters import Filter
 from escrow.admin.operations import MAX_BODY_LENGTH_BYTES
 from escrow.api import Address, Base64, Body, Identifier, Seconds, Text
-from escrow.deposit.bodies import Recoverability
+
+
+def _like(pattern: str) -> StringConstraints:
+    return StringConstraints(strict=True, pattern=f"^(?:{pattern})$")
+
 
 # The kind of credential before the colon: an operator's key, or an admin's passkey.
 Credential = Annotated[
@@ -151,19 +156,38 @@ class SessionList(Body):
     sessions: list[SessionLine]
 
 
-class KeysIn(Body):
-    """Which keys, as on the page: a state or null for all, what is looked for, where to go on."""
+class FilterIn(Body):
+    """What a list of keys is narrowed by, as in the address of its page; empty for nothing."""
 
-    state: Recoverability | None = None
-    find: Annotated[str, Text(254)] = ""
-    after: Identifier | None = None
+    state: Literal["", "safe", "at_risk", "not_recoverable"] = ""
+    role: Literal["", "customer", "contact", "provider"] = ""
+    piece: Literal["", "proven", "due", "missing"] = ""
+    days: Annotated[
+        str, _like("|[1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9]|3650")
+    ] = ""
+    policy: Annotated[str, _like("|[0-9]{1,2}-of-[0-9]{1,2}")] = ""
+    domain: Annotated[str, _like("|[0-9a-f]{64}")] = ""
+    account: Annotated[str, _like("|[0-9a-f]{32}")] = ""
+
+    def chosen(self) -> Filter:
+        """Return it as a filter."""
+        return Filter.read({name: getattr(self, name) for name in FilterIn.model_fields})
+
+
+Place = Annotated[str, _like("(?:(?:0|[1-9][0-9]{0,14})-)?[0-9a-f]{32}")]
+
+
+class KeysIn(FilterIn):
+    """Which keys, as on the page, and where to go on."""
+
+    after: Place | None = None
 
 
 class ExportOut(Body):
     """A part of a list as CSV (RFC 4180, UTF-8); `next` is where the next part begins."""
 
     csv: str
-    next: Identifier | None
+    next: Place | None
 
 
 class PieceLine(Body):
@@ -191,3 +215,30 @@ class AccountsOut(Body):
     """The accounts of an address, the newest first."""
 
     accounts: list[Identifier]
+
+
+class LookupIn(Body):
+    """What is looked for: a mail address or number of a customer, a key, or a mail domain."""
+
+    find: Annotated[str, Text(254)] = ""
+    domain: Annotated[str, Text(254)] = ""
+
+
+class LookupOut(Body):
+    """What a list of keys is narrowed by instead; null and empty for what is not there."""
+
+    accounts: list[Identifier]
+    deposit: Identifier | None
+    domain: Annotated[str, _like("[0-9a-f]{64}")] | None
+
+
+class ViewIn(FilterIn):
+    """A filter and the name that it is to have."""
+
+    name: Annotated[str, Text(60, 1)]
+
+
+class ViewOut(Body):
+    """A saved view."""
+
+    view: Identifier

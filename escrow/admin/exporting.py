@@ -12,8 +12,10 @@ from sqlalchemy.orm import Session
 
 from escrow.admin import custody
 from escrow.admin.custody import Line
+from escrow.admin.filters import Cursor, Filter
 from escrow.admin.signin import Actor
 from escrow.context import Web
+from escrow.deposit.models import CustodyRow
 from escrow.ledger.append import append
 from escrow.protocol.encoding import sha256
 
@@ -21,28 +23,29 @@ PART = 10_000
 HEAD = (
     *("key", "account", "customer", "state", "recoverability", "since", "made_on"),
     *("contacts", "contacts_holding", "contacts_needed"),
+    *("piece", "piece_state", "last_proof"),  # empty where keys are listed
 )
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def keys(
-    db: Session, web: Web, actor: Actor, state: str | None, find: str, after: str
-) -> tuple[str, str | None]:
+    db: Session, web: Web, actor: Actor, chosen: Filter, after: Cursor
+) -> tuple[str, Cursor | None]:
     """Return a part of the list as CSV, and what the next part is after.
 
     Says `admin exported`, with the SHA-256 of the text as UTF-8, in the same transaction.
     """
-    lines, following = custody.page(db, web, state, find, after, PART)
-    text = _written(lines)
-    what = f"list of keys ({state or 'all'}) by admin {actor.admin}"
+    lines, following = custody.page(db, web, chosen, after, PART)
+    text = _written(web, lines)
+    what = f"list of keys ({chosen.told()}) by admin {actor.admin}"
     said = {"what": what, "body_sha256": sha256(text.encode())}
     append(db, web.author, "admin exported", said)
     return text, following
 
 
-def _written(lines: list[Line]) -> str:
+def _written(web: Web, lines: list[Line]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer = csv.writer(out)
     writer.writerow(HEAD)
     for line in lines:
         row = line.deposit
@@ -50,9 +53,17 @@ def _written(lines: list[Line]) -> str:
             *(row.id, row.account, " ".join(line.customer), row.state, row.recoverability or ""),
             *(_date(row.recoverability_at), _date(row.created_at)),
             *(str(line.contacts), str(line.held), str(row.contacts_needed)),
+            *_piece(web, line.piece),
         )
         writer.writerow([guarded(cell) for cell in cells])
     return out.getvalue()
+
+
+def _piece(web: Web, piece: CustodyRow | None) -> tuple[str, str, str]:
+    if piece is None:
+        return "", "", ""
+    state = custody.piece_state(piece, web.clock.now(), web.settings.proof_seconds)
+    return piece.role, state, _date(piece.proven_at or None)
 
 
 def _date(at: int | None) -> str:

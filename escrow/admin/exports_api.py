@@ -3,6 +3,7 @@
 from typing import Any
 
 from escrow.admin import bodies, exporting, signin
+from escrow.admin.filters import Cursor
 from escrow.admin.roles import SEE_ALL
 from escrow.api import ADMIN, api_blueprint
 from escrow.context import web
@@ -20,6 +21,6 @@ def export_keys(json_data: bodies.KeysIn) -> Any:
     with context.database.transaction() as db:
         actor = signin.require(db, SEE_ALL, step_up=True)
         text, following = exporting.keys(
-            db, context, actor, json_data.state, json_data.find, json_data.after or ""
+            db, context, actor, json_data.chosen(), Cursor.read(json_data.after or "")
         )
-    return {"csv": text, "next": following}
+    return {"csv": text, "next": str(following) if following else None}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escrow.admin import custody
+from escrow.admin import views
 from escrow.context import Web
 from escrow.deposit.models import Deposit, RecoverabilityChange
 
@@ -31,7 +31,7 @@ def page(db: Session, web: Web, days: int, before: int) -> tuple[list[Loss], int
         query = query.where(row.id < before)
     # One writer counts both up, so this is the order of the identifiers too, and of an index.
     found = db.execute(query.order_by(row.at.desc(), row.id.desc()).limit(PAGE + 1)).all()
-    owners = custody.customers(db, web, [deposit for _, deposit in found])
+    owners = views.customers(db, web, (deposit.account for _, deposit in found))
     losses = [
         Loss(change, owners.get(deposit.account, []), deposit.recoverability)
         for change, deposit in found[:PAGE]

@@ -59,6 +59,23 @@ class AdminChallenge(Base):
     expires_at: Mapped[int] = seconds()
 
 
+class AdminView(Base):
+    """A filter of the list of keys that an admin has given a name; both encrypted.
+
+    `mac` covers all other columns: nobody else puts a view among an admin's.
+    """
+
+    __tablename__ = "admin_view"
+    __table_args__ = (Index("ix_admin_view_admin", "admin"),)
+
+    id: Mapped[str] = identifier(primary=True)
+    admin: Mapped[str] = identifier()
+    name: Mapped[bytes] = binary()
+    filter: Mapped[bytes] = binary()
+    created_at: Mapped[int] = seconds()
+    mac: Mapped[bytes] = binary(32)
+
+
 class Approval(Base):
     """One signature over one exact operation; verified by the custodian, trusted nowhere else.
 

@@ -5,11 +5,23 @@ another role finds nothing here, as a stranger would.
 """
 
 import re
+from urllib.parse import urlencode
 
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
-from escrow.admin import charts, custody, losses, overview, proposals, signin, support, views
+from escrow.admin import (
+    charts,
+    custody,
+    losses,
+    overview,
+    proposals,
+    saved,
+    signin,
+    support,
+    views,
+)
+from escrow.admin.filters import Cursor, Filter
 from escrow.admin.frame import admin_page, shown_to
 from escrow.admin.roles import EVERYBODY, SEE_ALL, SUPPORT
 from escrow.admin.signin import Actor
@@ -23,7 +35,6 @@ RECOVERIES = APPROVALS = 100
 PERIODS = (7, 30, 90, 365)
 _NUMBER = re.compile(r"[0-9]{1,15}\Z")
 _ID = re.compile(r"[0-9a-f]{32}\Z")
-_MOST_SEARCHED = 254
 
 
 def _after() -> str:
@@ -73,15 +84,37 @@ def start(actor: Actor) -> Response:
 @blueprint.get("/admin/custody")
 @shown_to(SEE_ALL)
 def keys(actor: Actor) -> Response:
-    """List keys, by how they are doing, or one customer's."""
-    state, find = request.args.get("state"), request.args.get("find", "").strip()
-    if state not in {None, "", *STATES} or len(find) > _MOST_SEARCHED:
-        raise NotFound
-    context, after = web(), _after()
+    """List keys or pieces, as the filter asks; an admin's own views of the list stand beside it."""
+    context = web()
+    try:
+        chosen = Filter.read(request.args)
+        after = Cursor.read(request.args.get("after", ""))
+    except ValueError:
+        raise NotFound from None
     with context.database.reading() as db:
-        lines, following = custody.page(db, context, state or None, find, after)
-    values = {"lines": lines, "following": following, "state": state or "", "find": find}
-    return admin_page(actor, "admin/custody.html", states=STATES, after=after, **values)
+        lines, following = custody.page(db, context, chosen, after)
+        saved_views = saved.of_admin(db, context, actor.admin)
+        owner = views.customer(db, context, chosen.account) if chosen.account else []
+    now, fresh = context.clock.now(), context.settings.proof_seconds
+    values = {
+        "states": {
+            line.piece.id: custody.piece_state(line.piece, now, fresh)
+            for line in lines
+            if line.piece is not None
+        },
+        "domain": custody.domain_of(context, lines) if chosen.domain else None,
+        "here": urlencode(chosen.query()),
+    }
+    return admin_page(
+        actor,
+        "admin/custody.html",
+        lines=lines,
+        following=following,
+        chosen=chosen,
+        owner=owner,
+        saved_views=saved_views,
+        **values,
+    )
 
 
 @blueprint.get("/admin/deposits/<id:deposit>")

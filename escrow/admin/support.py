@@ -24,7 +24,7 @@ KEYS = 100
 
 
 def find(db: Session, web: Web, actor: Actor, address: str) -> list[str]:
-    """Return the accounts of a confirmed address, the newest first.
+    """Return the accounts that have this address confirmed now, the newest first.
 
     Counted for each admin and hour, so that nobody reads all customers: raises RateLimited.
     """

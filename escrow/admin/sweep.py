@@ -1,9 +1,9 @@
-"""Throwing away what is over: sessions and invitations of admins."""
+"""Throwing away what is over: sessions, invitations and views of admins."""
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from escrow.admin.models import Admin, AdminChallenge, AdminSession
+from escrow.admin.models import Admin, AdminChallenge, AdminSession, AdminView
 
 KEPT_SECONDS = 30 * 86400
 
@@ -14,3 +14,5 @@ def sweep(db: Session, now: int) -> None:
     db.execute(delete(AdminSession).where(AdminSession.created_at <= now - KEPT_SECONDS))
     invited = (Admin.state == "invited") & (Admin.expires_at <= now - KEPT_SECONDS)
     db.execute(delete(Admin).where(invited))
+    gone = select(Admin.id).where(Admin.state == "removed")
+    db.execute(delete(AdminView).where(AdminView.admin.in_(gone)))

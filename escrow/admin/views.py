@@ -5,7 +5,7 @@ that serves it, `after` the last identifier of the page before.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -45,21 +45,30 @@ def customer(db: Session, web: Web, account: str) -> list[str]:
     return [masked(addresses.text_of(web.keys, row)) for row in rows if row.verified_at]
 
 
+def customers(db: Session, web: Web, accounts: Iterable[str]) -> dict[str, list[str]]:
+    """Return the confirmed addresses of several customers, masked, read at once."""
+    return {
+        account: [masked(addresses.text_of(web.keys, row)) for row in found]
+        for account, found in addresses.confirmed(db, set(accounts)).items()
+    }
+
+
 def recoveries(db: Session, web: Web, after: str, limit: int) -> tuple[list[Line], str | None]:
     """List the recoveries under way; returns (lines, what the next page is after)."""
     query = select(Recovery).where(Recovery.ended_at.is_(None), Recovery.deposit > after)
     rows = db.scalars(query.order_by(Recovery.deposit).limit(limit)).all()
-    lines = [_recovery(db, web, row) for row in rows]
+    owners = customers(db, web, (row.account for row in rows))
+    lines = [_recovery(row, owners.get(row.account, [])) for row in rows]
     return lines, _next(lines, limit, "deposit")
 
 
-def _recovery(db: Session, web: Web, row: Recovery) -> Line:
+def _recovery(row: Recovery, owner: list[str]) -> Line:
     times = times_of(row)
     return {
         "recovery": row.id,
         "deposit": row.deposit,
         "account": row.account,
-        "customer": customer(db, web, row.account),
+        "customer": owner,
         "state": row.state,
         "proof": row.proof,
         "opened_at": row.opened_at,
@@ -71,15 +80,17 @@ def _recovery(db: Session, web: Web, row: Recovery) -> Line:
 def deposits(db: Session, web: Web, after: str, limit: int) -> tuple[list[Line], str | None]:
     """List all deposits; returns (lines, what the next page is after)."""
     query = select(Deposit).where(Deposit.id > after).order_by(Deposit.id).limit(limit)
-    lines = [_deposit(db, web, row) for row in db.scalars(query)]
+    rows = db.scalars(query).all()
+    owners = customers(db, web, (row.account for row in rows))
+    lines = [_deposit(row, owners.get(row.account, [])) for row in rows]
     return lines, _next(lines, limit, "deposit")
 
 
-def _deposit(db: Session, web: Web, row: Deposit) -> Line:
+def _deposit(row: Deposit, owner: list[str]) -> Line:
     return {
         "deposit": row.id,
         "account": row.account,
-        "customer": customer(db, web, row.account),
+        "customer": owner,
         "kind": row.kind,
         "state": row.state,
         "created_at": row.created_at,
@@ -151,10 +162,11 @@ LISTS = {
 def show(db: Session, web: Web, identifier: str) -> Line:
     """Show one recovery, deposit, account, or a proposal with its approvals; raises NotFound."""
     if (recovery := db.get(Recovery, identifier)) is not None:
-        return _recovery(db, web, recovery)
+        return _recovery(recovery, customer(db, web, recovery.account))
     if (deposit := db.get(Deposit, identifier)) is not None:
         lines = [_custody(row) for row in custodies.custodies_of(db, deposit.id)]
-        return {**_deposit(db, web, deposit), "custodies": lines}
+        owner = customer(db, web, deposit.account)
+        return {**_deposit(deposit, owner), "custodies": lines}
     if (account := db.get(Account, identifier)) is not None:
         owned = select(Deposit).where(Deposit.account == account.id).limit(200)
         return {

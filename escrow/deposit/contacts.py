@@ -124,6 +124,7 @@ def move(
     row.name = web.keys.encrypt(custodies.NAME, row.id, row.account, to.name)
     row.address = web.keys.encrypt(custodies.ADDRESS, row.id, row.account, to.address)
     row.address_hash = web.keys.lookup(to.address)
+    row.domain_hash = web.keys.domain(to.address)
     row.nonce = web.keys.encrypt(custodies.NONCE, row.id, row.account, to.nonce.hex())
     tokens.revoke(db, row.id, "decline", "lost")
     said = {name: value for name, value in moved.__dict__.items() if name != "custody"}

@@ -218,6 +218,7 @@ def _insert(
         replaces=manifest.replaces,
         created_at=web.clock.now(),
         contacts_needed=manifest.contacts_needed,
+        contacts_count=manifest.contacts_count,
         manifest=new.manifest,
         manifest_signature=new.manifest_signature,
         manifest_hash=manifest.hash,
@@ -282,6 +283,7 @@ def _custody(
         row.name = web.keys.encrypt(custodies.NAME, row.id, account, contact.name)
         row.address = web.keys.encrypt(custodies.ADDRESS, row.id, account, contact.address)
         row.address_hash = web.keys.lookup(contact.address)
+        row.domain_hash = web.keys.domain(contact.address)
         row.nonce = web.keys.encrypt(custodies.NONCE, row.id, account, contact.nonce.hex())
         row.fetch_sha256 = contact.fetch_sha256
         row.invited_until = until

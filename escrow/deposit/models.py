@@ -31,6 +31,7 @@ class Deposit(Base):
         Index("ix_deposit_state_id", "state", "id"),
         Index("ix_deposit_replaces", "replaces"),
         Index("ix_deposit_recoverability", "recoverability", "id"),
+        Index("ix_deposit_policy", "contacts_needed", "contacts_count", "id"),
         Index(
             "ix_deposit_recoverability_until",
             "recoverability_until",
@@ -61,6 +62,7 @@ class Deposit(Base):
     created_at: Mapped[int] = seconds()
     closing_at: Mapped[int | None] = seconds(index=True)
     contacts_needed: Mapped[int] = mapped_column(Integer)
+    contacts_count: Mapped[int] = mapped_column(Integer)
     manifest: Mapped[bytes] = binary()
     manifest_signature: Mapped[bytes] = binary(64)
     manifest_hash: Mapped[bytes] = binary(32)
@@ -119,12 +121,31 @@ class CustodyRow(Base):
     States: invited, held, rejected, declined, lost, withdrawn, destroyed. `name`, `address`,
     `nonce` and `phrase` are encrypted; `fetch_sha256` guards the invitation. `due_at` is when the
     custodian has something to do that time alone asks for, and null when there is nothing.
+
+    `proven_at` is what lists of pieces are read by: null while nobody counts on the deposit, 0
+    while the piece is not held, else the newer of the two dates of proof. The custodian sets it
+    together with `Deposit.recoverability`.
+
+    `domain_hash` is the keyed hash of the domain of the contact's address, beside that of the
+    whole address. It reveals, to who reads the database without the look-up key, which contacts
+    are at one domain and how many: the largest groups are the large mail providers, whose size
+    says which they are, and two contacts in a small group are likely colleagues. It reveals no
+    domain's name that its size does not, and no address.
     """
 
     __tablename__ = "custody"
     __table_args__ = (
         Index("ix_custody_deposit", "deposit"),
         Index("ix_custody_role_state_id", "role", "state", "id"),
+        Index("ix_custody_role_proven_at", "role", "proven_at", "id"),
+        Index(
+            "ix_custody_domain_hash",
+            "domain_hash",
+            "proven_at",
+            "id",
+            sqlite_where=text("domain_hash IS NOT NULL"),
+            postgresql_where=text("domain_hash IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = identifier(primary=True)
@@ -140,6 +161,7 @@ class CustodyRow(Base):
     name: Mapped[bytes | None] = binary()
     address: Mapped[bytes | None] = binary()
     address_hash: Mapped[bytes | None] = binary(32)
+    domain_hash: Mapped[bytes | None] = binary(32)
     nonce: Mapped[bytes | None] = binary()
     phrase: Mapped[bytes | None] = binary()
     locale: Mapped[str | None] = mapped_column(String(8))
@@ -149,6 +171,7 @@ class CustodyRow(Base):
     paused: Mapped[bool] = mapped_column(default=False)
     last_share_at: Mapped[int | None] = seconds()
     last_check_at: Mapped[int | None] = seconds()
+    proven_at: Mapped[int | None] = seconds()
     verified_at: Mapped[int | None] = seconds(index=True)
     due_at: Mapped[int | None] = seconds(index=True)
 

@@ -51,7 +51,14 @@ def proven_until(line: CustodyRow, fresh_seconds: int) -> int | None:
     """Return until when a piece counts as proven, in Unix seconds; None where it is not held."""
     if line.state != "held":
         return None
-    return max(line.last_share_at or 0, line.last_check_at or 0) + fresh_seconds
+    return _proven_at(line) + fresh_seconds
+
+
+def _proven_at(line: CustodyRow) -> int:
+    """Return when a piece was proven last, in Unix seconds; 0 where it is not held."""
+    if line.state != "held":
+        return 0
+    return max(line.last_share_at or 0, line.last_check_at or 0)
 
 
 def assess(
@@ -92,7 +99,10 @@ def refresh(db: Session, identifier: str, now: int, fresh_seconds: int) -> None:
     deposit = db.get(Deposit, identifier, with_for_update=True)
     if deposit is None:
         return
-    found = assess(deposit, custodies.custodies_of(db, identifier), now, fresh_seconds)
+    lines = custodies.custodies_of(db, identifier)
+    found = assess(deposit, lines, now, fresh_seconds)
+    for line in lines:
+        line.proven_at = None if found.state is None else _proven_at(line)
     deposit.recoverability_until = found.until
     if found.state != deposit.recoverability:
         _change(db, deposit, found.state, now)

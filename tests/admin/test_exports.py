@@ -47,13 +47,13 @@ def test_a_list_is_the_one_on_the_page_and_the_ledger_names_its_hash(world: Worl
     assert customer.address not in found["csv"]
     [event] = exported(world)
     assert event.data["body_sha256"] == sha256(found["csv"].encode()).digest()
-    assert event.data["what"].startswith("list of keys (safe) by admin ")
+    assert event.data["what"].startswith("list of keys (state safe) by admin ")
     world.run()
     with world.database.reading() as db:
         row = db.scalars(select(LedgerEvent).where(LedgerEvent.type == "admin exported")).one()
         assert row.refused is None
         assert row.index is not None
-    both = olga.post("/admin/exports/keys", {"find": customer.address}).ok()
+    both = olga.post("/admin/exports/keys", {"account": customer.account}).ok()
     assert {line["key"] for line in lines_of(both)} == {made.deposit, other.deposit}
 
 

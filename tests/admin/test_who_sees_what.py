@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.admin.crew import Crew, hired
@@ -41,6 +43,9 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("POST", "/api/v1/admin/challenges"): ANYBODY,
     ("POST", "/api/v1/admin/sessions"): ANYBODY,
     ("POST", "/api/v1/admin/exports/keys"): SEE_ALL,
+    ("POST", "/api/v1/admin/lookups"): SEE_ALL,
+    ("POST", "/api/v1/admin/views"): SEE_ALL,
+    ("DELETE", "/api/v1/admin/views/<id:view>"): SEE_ALL,
     ("GET", "/api/v1/admin/deposits/<id:deposit>"): SEE_ALL,
     ("GET", "/api/v1/admin/deposits/<id:deposit>/events"): SEE_ALL,
     ("POST", "/api/v1/admin/step-up/challenge"): EVERYBODY,
@@ -67,6 +72,8 @@ BODIES = {
     ),
     "/api/v1/admin/challenges": ({}, 200),
     "/api/v1/admin/exports/keys": ({}, 200),
+    "/api/v1/admin/lookups": ({}, 200),
+    "/api/v1/admin/views": ({"name": "All"}, 201),
     "/api/v1/admin/support": ({"address": "nobody@example.org"}, 200),
     "/api/v1/admin/step-up/challenge": ({}, 200),
     "/api/v1/admin/people": ({"name": "Eve", "role": "owner"}, 201),
@@ -114,6 +121,7 @@ def test_every_route_lets_in_whom_it_must_and_nobody_else(world: World, who: str
         path = path.replace("<id:account>", customer.account).replace("<id:admin>", ID)
         path = path.replace("<id:proposal>", proposal)
         path = path.replace("<operation>/<target>", f"close-deposit/{made.deposit}")
+        path = path.replace("<id:view>", ID)
         if method == "GET" and not path.startswith("/api"):
             status = crew.page(path).status_code
             closed = 404 if who in EVERYBODY else 303
@@ -191,12 +199,19 @@ def test_keys_are_found_by_their_state_their_number_or_the_customers_address_alo
     assert found("state=safe") == {made.deposit}
     assert found("state=at_risk") == {other.deposit}
     assert found("state=not_recoverable") == set()
-    assert found(f"find={customer.address.upper()}") == {made.deposit}
-    assert found(f"find={made.deposit}") == {made.deposit}
-    assert found(f"find={customer.account}") == {made.deposit}
-    assert found(f"find={contacts[0].address}") == set()
-    assert found("find=%25") == set()
-    for wrong in ("state=x", "after=x", f"find={'x' * 255}"):
+    assert found(f"account={customer.account}") == {made.deposit}
+    assert found(f"account={ID}") == set()
+
+    def looked_up(find: str) -> list[Any]:
+        answer = olga.post("/admin/lookups", {"find": find}).ok()
+        return [answer["accounts"], answer["deposit"], answer["domain"]]
+
+    assert looked_up(f" {customer.address.upper()}") == [[customer.account], None, None]
+    assert looked_up(made.deposit.upper()) == [[], made.deposit, None]
+    assert looked_up(customer.account) == [[customer.account], None, None]
+    for nothing in (contacts[0].address, "%", "", made.deposit[:8]):
+        assert looked_up(nothing) == [[], None, None]
+    for wrong in ("state=x", "after=x", "account=x", f"account={customer.address}"):
         assert olga.page(f"/admin/custody?{wrong}").status_code == 404
 
 

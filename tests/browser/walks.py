@@ -638,7 +638,28 @@ def admin(visitor: Visitor) -> None:
     eye.see("admin: overview")
     visitor.open("/admin/custody")
     eye.see("admin: keys")
-    visitor.open("/admin/custody?state=not_recoverable&find=nobody@example.org")
+    page.fill("#find", "nobody@example.org")
+    page.locator("[data-find] button").click()
+    page.locator("[data-find] [role=alert]:visible").wait_for()
+    eye.see("admin: nobody here has this address")
+    page.fill("#find", visitor.customer.address)
+    page.locator("[data-find] button").click()
+    page.wait_for_url("**/admin/custody?account=*")
+    assert "@" not in page.url
+    visitor.open("/admin/custody")
+    page.select_option("#piece", "proven")
+    page.fill("#domain", "Contact.test")
+    page.locator("[data-find] button").click()
+    page.wait_for_url("**/admin/custody?*domain=*")
+    assert "contact.test" not in page.url.partition("?")[2]
+    page.fill("#view-name", "Friends at contact.test")
+    page.locator("[data-save-view] button").click()
+    page.locator("[data-delete-view]").wait_for()
+    eye.see("admin: a view of pieces")
+    page.locator("[data-delete-view]").click()
+    page.wait_for_url("**/admin/custody")
+    assert page.locator(".views").count() == 0
+    visitor.open("/admin/custody?state=not_recoverable&days=3650")
     eye.see("admin: no such key")
     visitor.open(f"/admin/deposits/{made.deposit}")
     eye.see("admin: a key")
@@ -766,6 +787,7 @@ WALKS = {
          "/admin/deposits/<id:deposit>", "/admin/you"),
         ("admin: link not complete", "admin: invitation", "admin: waits to be let in",
          "admin: overview", "admin: keys",
+         "admin: nobody here has this address", "admin: a view of pieces",
          "admin: no such key", "admin: a key", "admin: what the log says", "admin: recoveries",
          "admin: losses", "admin: mail",
          "admin: nobody has this address", "admin: a customer calls",

@@ -75,6 +75,7 @@ def store(rig: Rig) -> Stored:
                 label=b"",
                 created_at=manifest.created_at,
                 contacts_needed=manifest.contacts_needed,
+                contacts_count=manifest.contacts_count,
                 manifest=manifest.data,
                 manifest_signature=bytes(64),
                 manifest_hash=manifest.hash,

@@ -13,7 +13,7 @@ export function onPress(button, act) {
   button.addEventListener("click", async () => {
     if (button.hasAttribute("aria-disabled")) return;
     button.setAttribute("aria-disabled", "true");
-    const alert = one("[data-acts] [role=alert] > *");
+    const alert = one("[role=alert] > *", button.closest("[data-acts]") ?? one("[data-acts]"));
     alert.textContent = "";
     try {
       await act();

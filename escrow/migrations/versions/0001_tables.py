@@ -87,6 +87,17 @@ def upgrade() -> None:
     )
     op.create_index("ix_admin_session_admin", "admin_session", ["admin"])
     op.create_table(
+        "admin_view",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("admin", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.LargeBinary(), nullable=False),
+        sa.Column("filter", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("mac", sa.LargeBinary(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_admin_view"),
+    )
+    op.create_index("ix_admin_view_admin", "admin_view", ["admin"])
+    op.create_table(
         "approval",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("proposal", sa.String(length=32), nullable=False),
@@ -132,6 +143,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("closing_at", sa.BigInteger(), nullable=True),
         sa.Column("contacts_needed", sa.Integer(), nullable=False),
+        sa.Column("contacts_count", sa.Integer(), nullable=False),
         sa.Column("manifest", sa.LargeBinary(), nullable=False),
         sa.Column("manifest_signature", sa.LargeBinary(length=64), nullable=False),
         sa.Column("manifest_hash", sa.LargeBinary(length=32), nullable=False),
@@ -152,6 +164,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("drill IS NOT NULL"),
         postgresql_where=sa.text("drill IS NOT NULL"),
     )
+    op.create_index("ix_deposit_policy", "deposit", ["contacts_needed", "contacts_count", "id"])
     op.create_index("ix_deposit_recoverability", "deposit", ["recoverability", "id"])
     op.create_index(
         "ix_deposit_recoverability_until",
@@ -379,6 +392,7 @@ def upgrade() -> None:
         sa.Column("name", sa.LargeBinary(), nullable=True),
         sa.Column("address", sa.LargeBinary(), nullable=True),
         sa.Column("address_hash", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("domain_hash", sa.LargeBinary(length=32), nullable=True),
         sa.Column("nonce", sa.LargeBinary(), nullable=True),
         sa.Column("phrase", sa.LargeBinary(), nullable=True),
         sa.Column("locale", sa.String(length=8), nullable=True),
@@ -388,6 +402,7 @@ def upgrade() -> None:
         sa.Column("paused", sa.Boolean(), nullable=False),
         sa.Column("last_share_at", sa.BigInteger(), nullable=True),
         sa.Column("last_check_at", sa.BigInteger(), nullable=True),
+        sa.Column("proven_at", sa.BigInteger(), nullable=True),
         sa.Column("verified_at", sa.BigInteger(), nullable=True),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["deposit"], ["deposit.id"], name="fk_custody_deposit"),
@@ -395,6 +410,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_custody_deposit", "custody", ["deposit"])
     op.create_index("ix_custody_due_at", "custody", ["due_at"])
+    op.create_index(
+        "ix_custody_domain_hash",
+        "custody",
+        ["domain_hash", "proven_at", "id"],
+        sqlite_where=sa.text("domain_hash IS NOT NULL"),
+        postgresql_where=sa.text("domain_hash IS NOT NULL"),
+    )
+    op.create_index("ix_custody_role_proven_at", "custody", ["role", "proven_at", "id"])
     op.create_index("ix_custody_role_state_id", "custody", ["role", "state", "id"])
     op.create_index("ix_custody_verified_at", "custody", ["verified_at"])
     op.create_table(

@@ -18,7 +18,7 @@ async function end(button) {
 
 /** @param {HTMLElement} button */
 async function save({ dataset }) {
-  const wanted = { state: dataset.state || null, find: dataset.find };
+  const wanted = Object.fromEntries(new URLSearchParams(dataset.export));
   let csv = "";
   /** @type {string | null} */
   let after = null;
