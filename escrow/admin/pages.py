@@ -12,7 +12,9 @@ from werkzeug.wrappers import Response
 
 from escrow.admin import (
     charts,
+    clocks,
     custody,
+    health,
     losses,
     overview,
     proposals,
@@ -150,7 +152,22 @@ def recoveries(actor: Actor) -> Response:
     context, after = web(), _after()
     with context.database.reading() as db:
         lines, following = views.recoveries(db, context, after, RECOVERIES)
-    return admin_page(actor, "admin/recoveries.html", lines=lines, following=following)
+    now, words = context.clock.now(), language()
+
+    def left(until: int) -> str:
+        return clocks.left(words, until - now)
+
+    return admin_page(actor, "admin/recoveries.html", lines=lines, following=following, left=left)
+
+
+@blueprint.get("/admin/ledger")
+@shown_to(SEE_ALL)
+def log(actor: Actor) -> Response:
+    """Show whether the log grows, what waits for it, and what it did not take."""
+    context = web()
+    with context.database.reading() as db:
+        found = health.look(db, context)
+    return admin_page(actor, "admin/ledger.html", found=found, most=health.MOST)
 
 
 @blueprint.get("/admin/approvals")

@@ -24,6 +24,7 @@ from escrow.ledger import read
 from escrow.ledger.append import append
 from escrow.ledger.models import LedgerEvent
 from escrow.protocol.encoding import b64url, dump_json, grouped
+from escrow.protocol.ledger import Event
 from escrow.recovery.flow import times_of
 from escrow.recovery.models import Recovery
 from escrow.webkeys import ForgedRow
@@ -58,8 +59,27 @@ def recoveries(db: Session, web: Web, after: str, limit: int) -> tuple[list[Line
     query = select(Recovery).where(Recovery.ended_at.is_(None), Recovery.deposit > after)
     rows = db.scalars(query.order_by(Recovery.deposit).limit(limit)).all()
     owners = customers(db, web, (row.account for row in rows))
-    lines = [_recovery(row, owners.get(row.account, [])) for row in rows]
+    held = _held(db, [row.id for row in rows if row.state == "frozen"])
+    lines = [
+        {**_recovery(row, owners.get(row.account, [])), "held_for": held.get(row.id)}
+        for row in rows
+    ]
     return lines, _next(lines, limit, "deposit")
+
+
+def _held(db: Session, frozen: Sequence[str]) -> dict[str, str]:
+    """Return why recoveries were put on hold, by what the ledger says; all read at once."""
+    query = select(LedgerEvent).where(
+        LedgerEvent.recovery.in_(frozen),
+        LedgerEvent.type == "recovery frozen",
+        LedgerEvent.refused.is_(None),
+        LedgerEvent.body.is_not(None),
+    )
+    return {
+        str(row.recovery): str(Event.parse(row.body).data["reason"])
+        for row in db.scalars(query.order_by(LedgerEvent.position))
+        if row.body is not None
+    }
 
 
 def _recovery(row: Recovery, owner: list[str]) -> Line:

@@ -9,12 +9,21 @@ import pytest
 from sqlalchemy import event, insert
 
 from bench import admins
+from escrow.ledger.models import LedgerEvent
 from escrow.mail.models import Outbox
 from tests.admin.crew import Crew, hired
 from tests.support.world import World
 
 KEYS = 12_000
-LARGE = ("deposit", "custody", "address", "account", "outbox", "recoverability_change")
+LARGE = (
+    "deposit",
+    "custody",
+    "address",
+    "account",
+    "outbox",
+    "recoverability_change",
+    "ledger_event",
+)
 
 # One of each filter, and what an auditor puts together.
 FILTERS = (
@@ -41,8 +50,22 @@ def olga(world: World, monkeypatch: pytest.MonkeyPatch) -> Crew:
         }
         for number in range(KEYS)
     ]
+    entries = [
+        {
+            "id": admins.id_of("entry", number),
+            "index": 1000 + number,
+            "author": "web",
+            "type": "custody attested",
+            "recovery": admins.id_of("recovery", number),
+            "at": number,
+            "mac": bytes(32),
+            "acted": True,
+        }
+        for number in range(KEYS)
+    ]
     with world.database.transaction() as db:
         db.execute(insert(Outbox), mails)
+        db.execute(insert(LedgerEvent), entries)
     admins.fill(world.database, world.web_keys, KEYS)
     return hired(world, "auditor")
 
@@ -65,6 +88,7 @@ def test_no_page_reads_a_whole_table(world: World, olga: Crew) -> None:
         *(f"/admin/custody?{filter}&after=1000-{middle}" for filter in FILTERS if "=" in filter),
         f"/admin/support/{admins.id_of('account', 7)}",
         *("/admin/recoveries", "/admin/approvals", "/admin/mail", "/admin/losses", "/admin/you"),
+        "/admin/ledger",
     ):
         assert olga.page(path).status_code == 200, path
     olga.post("/admin/support", {"address": "customer7@example.org"}).ok()

@@ -29,6 +29,7 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("GET", "/admin/deposits/<id:deposit>"): SEE_ALL,
     ("GET", "/admin/recoveries"): SEE_ALL,
     ("GET", "/admin/losses"): SEE_ALL,
+    ("GET", "/admin/ledger"): SEE_ALL,
     ("GET", "/admin/approvals"): SEE_ALL,
     ("GET", "/admin/approvals/<id:proposal>"): SEE_ALL,
     ("GET", "/admin/propose/<operation>/<target>"): DELAY,

@@ -668,6 +668,8 @@ def admin(visitor: Visitor) -> None:
     eye.see("admin: what the log says")
     visitor.open("/admin/recoveries")
     eye.see("admin: recoveries")
+    visitor.open("/admin/ledger")
+    eye.see("admin: log")
     visitor.open("/admin/losses")
     eye.see("admin: losses")
     visitor.open("/admin/mail")
@@ -780,7 +782,8 @@ STATIC = ("/",)
 WALKS = {
     "admin": Walk(
         ("/admin/invitation", "/admin/sign-in", "/admin", "/admin/custody", "/admin/recoveries",
-         "/admin/approvals", "/admin/mail", "/admin/losses", "/admin/people", "/admin/service",
+         "/admin/approvals", "/admin/mail", "/admin/losses", "/admin/ledger",
+         "/admin/people", "/admin/service",
          "/admin/backup",
          "/admin/approvals/<id:proposal>", "/admin/propose/<operation>/<target>",
          "/admin/support", "/admin/support/<id:account>",
@@ -789,7 +792,7 @@ WALKS = {
          "admin: overview", "admin: keys",
          "admin: nobody here has this address", "admin: a view of pieces",
          "admin: no such key", "admin: a key", "admin: what the log says", "admin: recoveries",
-         "admin: losses", "admin: mail",
+         "admin: log", "admin: losses", "admin: mail",
          "admin: nobody has this address", "admin: a customer calls",
          "admin: a link for somebody", "admin: admins",
          "admin: propose an admin, without a reason", "admin: done", "admin: what was proposed",
