@@ -113,7 +113,7 @@ export function digits(hash, count) {
 
 /** Write digits in groups of four, as people read them aloud. @param {string} number */
 export function grouped(number) {
-  return (number.match(/.{1,4}/g) ?? []).join(" ");
+  return (number.match(/[^]{1,4}/gu) ?? []).join(" ");
 }
 
 /**
