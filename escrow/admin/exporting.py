@@ -45,7 +45,7 @@ def keys(
 
 def _written(web: Web, lines: list[Line]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out)
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(HEAD)
     for line in lines:
         row = line.deposit

@@ -38,6 +38,8 @@ def test_a_list_is_the_one_on_the_page_and_the_ledger_names_its_hash(world: Worl
     found = olga.post("/admin/exports/keys", {"state": "safe"}).ok()
     [line] = lines_of(found)
     assert tuple(line) == exporting.HEAD
+    # Every cell in quotation marks, so that no separator of a spreadsheet's country cuts one.
+    assert found["csv"].splitlines()[0] == ",".join(f'"{name}"' for name in exporting.HEAD)
     assert (line["key"], line["recoverability"], line["state"]) == (
         made.deposit,
         "safe",

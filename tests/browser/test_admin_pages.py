@@ -69,7 +69,7 @@ def test_a_list_is_saved_after_the_passkey_was_asked_again_and_the_ledger_says_s
     with page.expect_download() as download:
         page.click("[data-export]")
     lines = Path(download.value.path()).read_text("utf-8").splitlines()
-    assert lines[0].startswith("key,account")
+    assert lines[0].startswith('"key","account"')
     assert {line.split(",")[0].strip('"') for line in lines[1:]} == made
     expect(page.locator('[data-slot="exported"]')).to_have_text("Saved. The log says that you did.")
     with site.database.reading() as db:
