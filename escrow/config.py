@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from escrow.errors import ConfigurationError
-from escrow.i18n import N_
+from escrow.i18n import N_, Translator
 from escrow.operators import Operator, parse_all
 from escrow.palette import COLOUR
 
@@ -83,6 +83,10 @@ class Settings:
     def is_named(self) -> bool:
         """Whether a name is set; else pages call the provider by what it does."""
         return self.provider_name != UNNAMED
+
+    def called(self, t: Translator) -> str:
+        """Return the provider's name; one that has set none is called by what it does."""
+        return self.provider_name if self.is_named else t.gettext("Key recovery")
 
     @property
     def phone_uri(self) -> str:

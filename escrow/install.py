@@ -53,7 +53,7 @@ def install(settings: Settings, clock: Clock) -> Installation:
     finally:
         database.close()
     verifier = keys.signer.verifier
-    link = f"{settings.public_url.rstrip('/')}/admin/invitation#{token}"
+    link = people.invitation_link(settings, token)
     return Installation(verifier.vkey, verifier.key_digits(), link)
 
 

@@ -57,9 +57,8 @@ def page(template: str, status: int = 200, **values: object) -> Response:
 
 
 def provider(t: Translator) -> str:
-    """Return the provider's name; one that has set none is called by what it does."""
-    settings = web().settings
-    return settings.provider_name if settings.is_named else t.gettext("Key recovery")
+    """Return what the provider is called on pages."""
+    return web().settings.called(t)
 
 
 blueprint.add_app_template_global(assets.url_of, "asset")

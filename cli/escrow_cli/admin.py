@@ -97,7 +97,7 @@ def invite(cli: Cli, name: str, role: str) -> None:
     token = secrets.token_urlsafe(32)
     with opened(cli) as web, web.database.transaction() as db:
         row = people.invite(db, web.keys, name, role, web.clock.now(), token)
-        link = f"{web.settings.public_url}/admin/invitation#{token}"
+        link = people.invitation_link(web.settings, token)
         admin_id = row.id
     cli.terminal.answer(link)
     cli.terminal.document({"admin": admin_id, "link": link})

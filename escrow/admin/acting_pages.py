@@ -11,7 +11,7 @@ from escrow.account.models import Account
 from escrow.admin import people, proposals, signin, views
 from escrow.admin.frame import admin_page, shown_to
 from escrow.admin.models import Admin
-from escrow.admin.operations import ADD_ADMIN, BY_API, KEY_USES, OPERATIONS, SERVICE
+from escrow.admin.operations import ADD_ADMIN, BY_API, OPERATIONS
 from escrow.admin.passkeys import Site
 from escrow.admin.roles import DELAY, GOVERN, OWNER, SEE_ALL
 from escrow.admin.signin import Actor
@@ -19,13 +19,12 @@ from escrow.context import Web, web
 from escrow.deposit.models import Deposit
 from escrow.errors import NotFound
 from escrow.ledger import read
-from escrow.protocol.encoding import b64url, grouped, is_identifier
+from escrow.protocol.encoding import b64url, grouped
 from escrow.protocol.ledger import Event
 from escrow.recovery.models import Recovery
 from escrow.site import language
 
 blueprint = Blueprint("admin_acting_pages", "escrow", template_folder="templates")
-_WORDS = {"use": KEY_USES, SERVICE: (SERVICE,)}
 
 
 @blueprint.get("/admin/approvals/<id:proposal>")
@@ -46,17 +45,14 @@ def proposal(actor: Actor, proposal: str) -> Response:
 def propose(actor: Actor, operation: str, target: str) -> Response:
     """Ask for a reason and what else an operation needs, and sign it."""
     rule = OPERATIONS.get(operation) if operation in BY_API else None
-    if rule is None or actor.role not in rule.roles:
-        raise NotFound
-    words = _WORDS.get(rule.subject)
-    if target not in words if words is not None else not is_identifier(target):
+    if rule is None or actor.role not in rule.roles or not rule.fits(target):
         raise NotFound
     context = web()
     with context.database.reading() as db:
         about = _about(db, context, operation, target)
         given = _given(db, context, operation, target)
         record = _record(db, target) if operation == "move-account" else ""
-        is_alone = operation == ADD_ADMIN and len(_owners(db, context)) == 1
+        is_alone = operation == ADD_ADMIN and _owners(people.everybody(db, context.keys)) == 1
     needed = 1 if is_alone and not context.settings.operators else rule.needed
     values = {"operation": operation, "target": target, "needed": needed, "record": record}
     values["least"] = _days(context.settings.minimum_waiting_seconds)
@@ -136,14 +132,13 @@ def all_people(actor: Actor) -> Response:
     """List admins, those who wait, and those who were invited."""
     context = web()
     with context.database.reading() as db:
-        found = [_person(db, context, row) for row in people.everybody(db, context.keys)]
-        owners = _owners(db, context)
-    return admin_page(actor, "admin/people.html", people=found, owners=len(owners))
+        rows = people.everybody(db, context.keys)
+        found = [_person(db, context, row) for row in rows]
+    return admin_page(actor, "admin/people.html", people=found, owners=_owners(rows))
 
 
-def _owners(db: Session, web: Web) -> list[Admin]:
-    found = people.everybody(db, web.keys)
-    return [row for row in found if row.state == "active" and row.role == OWNER]
+def _owners(rows: list[Admin]) -> int:
+    return sum(row.state == "active" and row.role == OWNER for row in rows)
 
 
 def _person(db: Session, web: Web, row: Admin) -> Person:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
-from escrow.admin.filters import Filter
+from escrow.admin.filters import PATTERNS, Filter
 from escrow.admin.operations import MAX_BODY_LENGTH_BYTES
 from escrow.api import Address, Base64, Body, Identifier, Seconds, Text
 
@@ -162,12 +162,10 @@ class FilterIn(Body):
     state: Literal["", "safe", "at_risk", "not_recoverable"] = ""
     role: Literal["", "customer", "contact", "provider"] = ""
     piece: Literal["", "proven", "due", "missing"] = ""
-    days: Annotated[
-        str, _like("|[1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9]|3650")
-    ] = ""
-    policy: Annotated[str, _like("|[0-9]{1,2}-of-[0-9]{1,2}")] = ""
-    domain: Annotated[str, _like("|[0-9a-f]{64}")] = ""
-    account: Annotated[str, _like("|[0-9a-f]{32}")] = ""
+    days: Annotated[str, _like("|" + PATTERNS["days"])] = ""
+    policy: Annotated[str, _like("|" + PATTERNS["policy"])] = ""
+    domain: Annotated[str, _like("|" + PATTERNS["domain"])] = ""
+    account: Annotated[str, _like("|" + PATTERNS["account"])] = ""
 
     def chosen(self) -> Filter:
         """Return it as a filter."""
@@ -229,7 +227,7 @@ class LookupOut(Body):
 
     accounts: list[Identifier]
     deposit: Identifier | None
-    domain: Annotated[str, _like("[0-9a-f]{64}")] | None
+    domain: Annotated[str, _like(PATTERNS["domain"])] | None
 
 
 class ViewIn(FilterIn):

@@ -117,7 +117,7 @@ def _refuse_other_content(db: Session, nonce: str, proposal: Proposal) -> None:
 
 def _subjects(db: Session, proposal: Proposal) -> dict[str, str]:
     """Return whom the event is about; the custodian compares it with the target."""
-    if proposal.rule.subject not in {"account", "recovery", "deposit"}:
+    if proposal.rule.subject not in operations.IN_LEDGER:
         return {}
     if proposal.rule.subject == "account":
         return {"account": proposal.target}

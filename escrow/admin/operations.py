@@ -37,6 +37,11 @@ ADD_ADMIN, REMOVE_ADMIN = "add-admin", "remove-admin"
 ROTATE_KEY, CHANGE_WAIT = "rotate-key", "change-wait"
 KEY_USES = ("ledger", "provider")
 SERVICE = "service"
+# Whose history in the ledger says what was approved of them.
+IN_LEDGER = frozenset({"recovery", "deposit", "account"})
+# A target of these is an identifier; of the others it is one of a few words, or the origin.
+_IDENTIFIED = IN_LEDGER | {"admin"}
+_WORDS = {"use": KEY_USES, SERVICE: (SERVICE,)}
 _REASON = text(200, 1)
 _RECORD = text(128)
 _ADDRESS = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[A-Za-z0-9.-]{1,189}\Z")
@@ -51,6 +56,12 @@ class Operation:
     subject: str
     roles: frozenset[str]
     fields: Shape
+
+    def fits(self, target: str) -> bool:
+        """Whether a target can be what this is about: an identifier, or one of a few words."""
+        if self.subject in _IDENTIFIED:
+            return is_identifier(target)
+        return target in _WORDS.get(self.subject, (target,))
 
 
 def _operation(
@@ -88,9 +99,6 @@ OPERATIONS = dict(
         ),
     )
 )
-# A target of these is an identifier; of the others it is one of a few words, or the origin.
-_IDENTIFIED = frozenset({"recovery", "deposit", "account", "admin"})
-_WORDS = {"use": KEY_USES, SERVICE: (SERVICE,)}
 BY_API = tuple(name for name in OPERATIONS if name != ACCEPT_BACKUP)
 
 
@@ -119,10 +127,10 @@ class Proposal:
     def contents(self) -> dict[str, Any]:
         """Read and check target and body; raises Malformed("approval")."""
         rule = self.rule
-        if rule.subject in _IDENTIFIED and not is_identifier(self.target):
-            raise Malformed("approval", "target", "32 lower-case hex characters are needed")
-        if self.target not in _WORDS.get(rule.subject, (self.target,)):
-            raise Malformed("approval", "target", "no such target")
+        if not rule.fits(self.target):
+            is_number = rule.subject in _IDENTIFIED
+            reason = "32 lower-case hex characters are needed" if is_number else "no such target"
+            raise Malformed("approval", "target", reason)
         if not 1 <= len(self.target) <= 128:
             raise Malformed("approval", "target", "text of 1 to 128 characters is needed")
         found = read_document(self.body, rule.fields, "approval", MAX_BODY_LENGTH_BYTES)

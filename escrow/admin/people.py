@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from escrow.account import rows
 from escrow.admin.models import Admin, AdminSession
 from escrow.admin.roles import ROLES
+from escrow.config import Settings
 from escrow.errors import Conflict, Gone, NotFound, WrongState
 from escrow.protocol.encoding import digits, pae_hash
 from escrow.webkeys import WebKeys
@@ -36,6 +37,11 @@ def invite(db: Session, keys: WebKeys, name: str, role: str, now: int, token: st
     )
     rows.add(db, keys, row)
     return row
+
+
+def invitation_link(settings: Settings, token: str) -> str:
+    """Return the link of an invitation; the token stands in the fragment, which is sent nowhere."""
+    return f"{settings.public_url.rstrip('/')}/admin/invitation#{token}"
 
 
 def invitation_hash(keys: WebKeys, token: str) -> bytes:
@@ -125,9 +131,9 @@ def everybody(db: Session, keys: WebKeys) -> list[Admin]:
     return found
 
 
-def find(db: Session, keys: WebKeys, admin: str) -> Admin:
+def find(db: Session, keys: WebKeys, admin: str, *, lock: bool = False) -> Admin:
     """Return one of them; raises NotFound."""
-    row = db.get(Admin, admin, with_for_update=True)
+    row = db.get(Admin, admin, with_for_update=lock)
     if row is None:
         raise NotFound
     keys.check_row(row)
@@ -136,7 +142,7 @@ def find(db: Session, keys: WebKeys, admin: str) -> Admin:
 
 def withdraw(db: Session, keys: WebKeys, admin: str, now: int) -> None:
     """Let somebody not become an admin; raises NotFound, WrongState for who is one."""
-    row = find(db, keys, admin)
+    row = find(db, keys, admin, lock=True)
     if row.state not in {"invited", "waiting"}:
         raise WrongState(row.state)
     remove(db, keys, admin, now)

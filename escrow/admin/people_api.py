@@ -27,8 +27,7 @@ def invite(json_data: bodies.PersonIn) -> Any:
         now = context.clock.now()
         row = people.invite(db, context.keys, json_data.name, json_data.role, now, token)
         # The answer alone has the token; it is stored hashed.
-        link = f"{context.settings.public_url}/admin/invitation#{token}"
-        return {"admin": row.id, "link": link}, 201
+        return {"admin": row.id, "link": people.invitation_link(context.settings, token)}, 201
 
 
 @blueprint.delete("/admin/people/<id:admin>")

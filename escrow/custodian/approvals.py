@@ -18,9 +18,15 @@ from sqlalchemy.orm import Session
 from escrow.admin.approvers import Approver
 from escrow.admin.flow import proposal_of
 from escrow.admin.models import Approval
-from escrow.admin.operations import ADD_ADMIN, MAX_LIFETIME_SECONDS, Proposal, approval_id
+from escrow.admin.operations import (
+    ADD_ADMIN,
+    IN_LEDGER,
+    MAX_LIFETIME_SECONDS,
+    Proposal,
+    approval_id,
+)
 from escrow.custodian.approved import Order
-from escrow.custodian.crew import Member, members, person
+from escrow.custodian.crew import Crew, members, person
 from escrow.custodian.entries import Entries, Entry
 from escrow.custodian.executed import EXECUTED
 from escrow.custodian.service import Custodian
@@ -53,14 +59,15 @@ def count(custodian: Custodian, db: Session, entry: Entry) -> None:
         _alarm(custodian, entry.event.id, "no such approval")
         return
     try:
-        _execute(custodian, db, check(custodian, db, row, entry), entry)
+        crew = members(custodian, db)
+        _execute(custodian, db, crew, check(custodian, db, crew, row, entry), entry)
     except Refusal as refusal:
         row.refused = refusal.reason
         _alarm(custodian, row.id, refusal.reason)
 
 
-def check(custodian: Custodian, db: Session, row: Approval, entry: Entry) -> Vote:
-    """Check one approval against its entry and the configured keys; raises Refusal."""
+def check(custodian: Custodian, db: Session, crew: Crew, row: Approval, entry: Entry) -> Vote:
+    """Check one approval against its entry and those who may approve; raises Refusal."""
     try:
         proposal = proposal_of(custodian.web_keys, row)
         contents = proposal.contents()
@@ -76,7 +83,7 @@ def check(custodian: Custodian, db: Session, row: Approval, entry: Entry) -> Vot
         raise Refusal("altered")
     if not entry.event.id == row.id == approval_id(row.credential, contents["nonce"]):
         raise Refusal("altered")
-    approver = _approver(members(custodian, db), row.credential, entry)
+    approver = _approver(crew, row.credential, entry)
     if approver.role not in proposal.rule.roles:
         raise Refusal("not for this role")
     try:
@@ -97,12 +104,12 @@ def check(custodian: Custodian, db: Session, row: Approval, entry: Entry) -> Vot
 def _is_about(entry: Entry, proposal: Proposal) -> bool:
     """Tell whether the entry stands where the target's history is read; of a few, nowhere."""
     subject = proposal.rule.subject
-    if subject in {"account", "deposit", "recovery"}:
+    if subject in IN_LEDGER:
         return bool(getattr(entry.event, subject) == proposal.target)
     return entry.event.account is None and entry.event.deposit is None
 
 
-def _approver(crew: dict[str, Member], credential: str, entry: Entry) -> Approver:
+def _approver(crew: Crew, credential: str, entry: Entry) -> Approver:
     """Return whose credential this was already when the approval was sequenced."""
     member = crew.get(credential)
     if member is None or member.since >= entry.index:
@@ -135,19 +142,21 @@ def _is_executed(custodian: Custodian, db: Session, proposal: Proposal, entry: E
     return True
 
 
-def _votes(custodian: Custodian, db: Session, proposal: Proposal, nonce: str) -> Iterator[Vote]:
+def _votes(
+    custodian: Custodian, db: Session, crew: Crew, proposal: Proposal, nonce: str
+) -> Iterator[Vote]:
     """Find the approvals of one proposal that count: at most one a credential.
 
     They are locked in the order of the credentials, so that of two custodians one goes first.
     """
-    for credential in members(custodian, db):
+    for credential in crew:
         identifier = approval_id(credential, nonce)
         row = db.get(Approval, identifier, with_for_update=True)
         entry = _entry(custodian, db, identifier)
         if row is None or entry is None:
             continue
         try:
-            vote = check(custodian, db, row, entry)
+            vote = check(custodian, db, crew, row, entry)
         except Refusal:
             continue  # its own reaction has said why
         same = (vote.proposal.operation, vote.proposal.target, vote.proposal.body_sha256)
@@ -172,7 +181,7 @@ def require_different(approvers: list[Approver], needed: int) -> bool:
     return len(keys) >= needed
 
 
-def _needed(custodian: Custodian, db: Session, proposal: Proposal) -> int:
+def _needed(crew: Crew, proposal: Proposal) -> int:
     """Return how many must approve.
 
     Who is the only one can add the second admin alone, or there would never be two.
@@ -181,20 +190,19 @@ def _needed(custodian: Custodian, db: Session, proposal: Proposal) -> int:
         return proposal.rule.needed
     able = [
         person(member.approver.name)
-        for member in members(custodian, db).values()
+        for member in crew.values()
         if member.approver.role in proposal.rule.roles
     ]
     return min(proposal.rule.needed, len(set(able)))
 
 
-def _execute(custodian: Custodian, db: Session, vote: Vote, entry: Entry) -> None:
+def _execute(custodian: Custodian, db: Session, crew: Crew, vote: Vote, entry: Entry) -> None:
     """Do what was approved, if enough have; raises Refusal, and then nothing was done."""
     proposal = vote.proposal
-    votes = list(_votes(custodian, db, proposal, vote.contents["nonce"]))
+    votes = list(_votes(custodian, db, crew, proposal, vote.contents["nonce"]))
     if _is_executed(custodian, db, proposal, entry):
         return
-    needed = _needed(custodian, db, proposal)
-    if not require_different([found.approver for found in votes], needed):
+    if not require_different([found.approver for found in votes], _needed(crew, proposal)):
         return
     order = Order(custodian, db, proposal, vote.contents, entry)
     try:
@@ -291,7 +299,7 @@ def _check_row(custodian: Custodian, db: Session, row: Approval) -> None:
     if entry.event.type != "admin approved":
         raise Refusal("not in the ledger")
     if row.executed_at is None:
-        check(custodian, db, row, entry)
+        check(custodian, db, members(custodian, db), row, entry)
         return
     identifier = custodian.once("admin executed", entry.event.data["body_sha256"])
     if db.scalars(select(LedgerEvent.id).where(LedgerEvent.id == identifier)).first() is None:

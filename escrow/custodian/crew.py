@@ -26,7 +26,10 @@ class Member:
     since: int
 
 
-def members(custodian: Custodian, db: Session) -> dict[str, Member]:
+Crew = dict[str, Member]
+
+
+def members(custodian: Custodian, db: Session) -> Crew:
     """Return everybody whose approvals count now, by credential, in the order of the credentials.
 
     Raises ForgedEntry.

@@ -9,11 +9,12 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from escrow.admin import people
+from escrow.admin.approvers import credential_of
 from escrow.admin.models import Admin
 from escrow.admin.roles import OWNER
 from escrow.config import MIN_WAITING_SECONDS
 from escrow.custodian.approved import Order
-from escrow.custodian.crew import ADDED, REMOVED, Member, admins, owners, person
+from escrow.custodian.crew import ADDED, REMOVED, admins, owners, person
 from escrow.custodian.entries import Entries
 from escrow.custodian.keys import MAX_KEYS
 from escrow.custodian.service import Custodian
@@ -100,7 +101,7 @@ def remove_admin(order: Order) -> None:
     """Let an admin be none any more: no approval counts, no session goes on."""
     custodian, db, admin = order.custodian, order.db, order.proposal.target
     present = admins(custodian, db)
-    member = next((m for m in present if _is(m, admin)), None)
+    member = next((m for m in present if m.approver.credential == credential_of(admin)), None)
     if member is None:
         raise Refusal("no admin")
     if owners(present) == [member]:
@@ -108,10 +109,6 @@ def remove_admin(order: Order) -> None:
     said = {"admin": admin, "approval": order.proposal.body_sha256}
     append(db, custodian.author, REMOVED, said)
     people.remove(db, custodian.web_keys, admin, custodian.clock.now())
-
-
-def _is(member: Member, admin: str) -> bool:
-    return getattr(member.approver, "admin", None) == admin
 
 
 def rotate_key(order: Order) -> None:

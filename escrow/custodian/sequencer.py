@@ -30,6 +30,7 @@ LINES = {
     "recovery vetoed": ("recovery", "cancelled"),
     "recovery expired": ("recovery", "cancelled"),
     "deposit destroyed": ("deposit", "destroyed"),
+    "admin removed": ("admin", "removed"),
 }
 
 
@@ -49,12 +50,11 @@ class Batch:
 
 def line_of(event: ledger.Event) -> tuple[str, str] | None:
     """Return the line that an event asks for outside the database, if any."""
-    if event.type == "admin removed":
-        return str(event.data["admin"]), "removed"
     if event.type not in LINES:
         return None
     subject, word = LINES[event.type]
-    return str(getattr(event, subject)), word
+    # Admins are no subject of events: who it is stands in the data.
+    return str(event.data[subject] if subject == "admin" else getattr(event, subject)), word
 
 
 def has_pending(db: Session) -> bool:

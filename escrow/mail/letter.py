@@ -101,9 +101,8 @@ def write(settings: Settings, message: str, locale: str, contents: dict[str, str
 
 
 def _values(settings: Settings, contents: dict[str, str], locale: str) -> dict[str, str]:
-    unnamed = translator(locale).gettext("Key recovery")
     given = {
-        "provider": settings.provider_name if settings.is_named else unnamed,
+        "provider": settings.called(translator(locale)),
         "phone": settings.provider_phone,
         "support": settings.provider_support,
         "url": settings.public_url,

@@ -19,7 +19,7 @@ from escrow.admin import approvers, people
 from escrow.admin.flow import BODY
 from escrow.admin.models import Admin, Approval
 from escrow.admin.operations import Proposal, approval_id, write_body
-from escrow.custodian.entries import Entry
+from escrow.custodian.crew import members
 from escrow.custodian.keyring import FILE_NAME, FileKeyring
 from escrow.custodian.keystore import KeyStore
 from escrow.deposit.models import Deposit
@@ -451,8 +451,6 @@ def test_a_removed_admin_does_not_come_back_when_the_entry_is_deleted(
     removal = propose(world, "remove-admin", carla.admin)
     approve(olga, removal)
     approve(piet, removal)
-    from escrow.custodian.crew import members
-
     with world.database.transaction() as db:
         [entry] = entries(world, "admin removed")
         row = db.scalars(select(read.LedgerEvent).where(read.LedgerEvent.index == entry.index))
@@ -488,10 +486,6 @@ def test_an_admin_signs_again_what_was_refused_by_a_crash_between_and_it_is_done
     assert len(entries(world, "admin executed")) == 2  # Piet's own addition is the other
 
 
-def closest(found: list[Entry]) -> Entry:
-    return found[-1]
-
-
 @pytest.fixture
 def stored(world: World) -> World:
     """A custodian whose keys are kept on the disk."""
@@ -520,8 +514,8 @@ def test_two_owners_have_a_fresh_key_made_and_the_earlier_one_still_serves(
     fresh = KeyStore(world.settings).load()
     assert fresh.provider_key == after.provider_key
     assert fresh.signer.verifier.vkey == after.ledger_vkey
-    changes = entries(world, "key changed")
-    assert [closest(changes).event.data[name] is None for name in ("old", "new")] == [False] * 2
+    newest = entries(world, "key changed")[-1].event.data
+    assert [newest[name] is None for name in ("old", "new")] == [False] * 2
     world.enrol(customer, 0, 0)  # with the fresh key
     recovery = world.open_recovery(customer, made)  # and what the old one sealed still opens
     world.wait(made.manifest.waiting_seconds + 7 * DAY)

@@ -20,6 +20,11 @@ export class Problem extends Error {
   }
 }
 
+/** Wait. @param {number} seconds @returns {Promise<void>} */
+export function pause(seconds) {
+  return new Promise((done) => setTimeout(done, seconds * 1000));
+}
+
 /** @typedef {any} Answer */
 
 export class Api {
@@ -64,7 +69,7 @@ export class Api {
       const problem = await problemOf(answer);
       if (answer.status !== 503 || tries === TRIES) throw problem;
       const seconds = Math.min(problem.retryAfter ?? 1, LONGEST_RETRY_SECONDS);
-      await new Promise((done) => setTimeout(done, seconds * 1000));
+      await pause(seconds);
     }
   }
 

@@ -5,6 +5,7 @@
 // list of answers, `data-answer="Your address"`; `ol.answers`; `template#answer`.
 
 import { all, copyOf, fill, one } from "./dom.js";
+import { complain } from "./forms.js";
 
 export class Steps {
   /** @type {string} */
@@ -84,7 +85,8 @@ export class Steps {
     this.current = name;
     for (const step of this.steps) step.hidden = step.dataset.step !== name;
     // What went wrong here before is over: the same words would read as a new failure.
-    for (const alert of all(`[data-step="${name}"] [role=alert] > *`, this.root)) alert.textContent = "";
+    const shown = one(`[data-step="${name}"]`, this.root);
+    if (shown.querySelector("[role=alert]") !== null) complain(shown, "");
     this.#list();
     const heading = one("h2", one(`[data-step="${name}"]`, this.root));
     heading.tabIndex = -1;

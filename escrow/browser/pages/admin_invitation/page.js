@@ -1,7 +1,7 @@
 // Becoming an admin: a name, and a passkey of one's own.
 
 import { makePasskey } from "../../ui/adminkeys.js";
-import { Api, Problem } from "../../ui/api.js";
+import { Api, Problem, pause } from "../../ui/api.js";
 import { fill, one, showPart } from "../../ui/dom.js";
 import { NotUsable, onSend, typed } from "../../ui/forms.js";
 import { sentence } from "../../ui/problems.js";
@@ -47,7 +47,7 @@ async function accept() {
 /** The custodian lets the first owner in by itself, and others when owners have approved the passkey. */
 async function untilLetIn() {
   for (;;) {
-    await new Promise((done) => setTimeout(done, ASKED_EVERY_SECONDS * 1000));
+    await pause(ASKED_EVERY_SECONDS);
     try {
       await api.get("admin/sessions");
       return location.replace("/admin");

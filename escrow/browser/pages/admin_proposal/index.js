@@ -1,6 +1,6 @@
 // One proposal: what it says is read here from the bytes that are signed, then approved, then watched.
 
-import { Api } from "../../ui/api.js";
+import { Api, pause } from "../../ui/api.js";
 import { fill, one } from "../../ui/dom.js";
 import { dateTime, duration } from "../../ui/dates.js";
 import { onSend } from "../../ui/forms.js";
@@ -39,9 +39,6 @@ function show(proposal) {
     wait: said.seconds && duration(said.seconds),
   });
 }
-
-/** @param {number} seconds */
-const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 
 /** The custodian decides within a second or two: what it says is what counts. */
 async function watch() {

@@ -1,7 +1,7 @@
 // One key: its pieces and their proofs, a running recovery and the button that stops it, its history.
 
 import { advice } from "../../ui/advice.js";
-import { Api } from "../../ui/api.js";
+import { Api, pause } from "../../ui/api.js";
 import { calendar } from "../../ui/calendar.js";
 import { date, duration, now } from "../../ui/dates.js";
 import { all, copyOf, fill, one, showIf } from "../../ui/dom.js";
@@ -169,7 +169,7 @@ async function untilCounted() {
   for (let tries = 0; tries < COUNTED_SECONDS; tries += 1) {
     await show(session);
     if (isFinished() && deposit.state !== "pending") return;
-    await new Promise((done) => setTimeout(done, 1000));
+    await pause(1);
   }
 }
 
