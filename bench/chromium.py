@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 import statistics
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from bench.measure import Line, Part, milliseconds
 from bench.service import Bench, _directory
 from escrow.headers import PAGE_POLICY
-from tests.browser.conftest import FLAGS
+from tests.support import chromium
 from tests.support.node import node
 
 ORIGIN = "https://escrow.test"
@@ -53,7 +51,7 @@ def run(rounds: int = ROUNDS, visits: int = VISITS) -> Part:
         f"(150 ms, 1.6 Mbit/s, processor {SLOWER} times as slow; under "
         f"{PAINT_AIM_SECONDS} s is called good).",
     )
-    with _browser() as browser, _directory() as directory:
+    with chromium.started() as browser, _directory() as directory:
         for needed, count in POLICIES:
             _cryptography(part, browser, directory, needed, count, rounds)
         bench = Bench.prepare(directory, "")
@@ -64,17 +62,6 @@ def run(rounds: int = ROUNDS, visits: int = VISITS) -> Part:
         finally:
             bench.stop()
     return part
-
-
-@contextmanager
-def _browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        program = shutil.which("chromium")
-        found = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
-        try:
-            yield found
-        finally:
-            found.close()
 
 
 def _cryptography(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser
 
 from escrow.app import EscrowApp, create_app
 from escrow.config import Settings
@@ -16,7 +17,7 @@ from escrow.db import Database
 from escrow.mail.send import Sender
 from escrow.migrations.run import upgrade
 from escrow.webkeys import WebKeys
-from tests.support import databases, mailbox, postgres, stretching
+from tests.support import chromium, databases, mailbox, postgres, stretching
 from tests.support.browser import PUBLIC_URL, Client
 from tests.support.clocks import FakeClock
 from tests.support.mailbox import Mailbox
@@ -40,6 +41,13 @@ def pytest_collection_finish() -> None:
 def postgres_server() -> Iterator[Postgres]:
     with postgres.started() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One for all tests of a process: its loop allows no second."""
+    with chromium.started() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -36,6 +37,7 @@ PAGES = (
     *(f"/help/{name}" for name in HELP),
 )
 BROWSER = Path(__file__).resolve().parent.parent / "escrow" / "browser"
+TEMPLATES = BROWSER.parent / "templates"
 SCRIPTS = sorted([*BROWSER.glob("pages/*/*.js"), *BROWSER.glob("ui/*.js")])
 INLINE = {"a", "b", "code", "em", "q", "span", "strong", "summary", "time"}
 
@@ -257,3 +259,15 @@ def test_a_provider_without_a_name_is_called_by_what_it_does_in_the_pages_langua
     assert "<span>Sleutelherstel</span>" in text
     assert "<li>wij</li>" in text
     assert "Key recovery" not in text
+
+
+def test_a_form_that_a_script_reads_is_sent_nowhere_by_the_browser() -> None:
+    # Before its script runs, a press would put what was typed into the page's address.
+    sent = {"act.html": 1, "custody.html": 1}  # a button of a mail's link; the filters of a list
+    files = [*TEMPLATES.rglob("*.html"), BROWSER / "offline" / "page.html"]
+    found = [
+        (path.name, tag) for path in files for tag in re.findall("<form[^>]*", path.read_text())
+    ]
+    assert len(found) > 50
+    others = Counter(name for name, form in found if 'method="dialog"' not in form)
+    assert others == sent

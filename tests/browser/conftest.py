@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from escrow.db import Database
@@ -17,27 +16,11 @@ from tests.support.mailbox import Mailbox
 from tests.support.node import ROOT, build_browser
 from tests.support.world import World
 
-# It asks nobody but this machine for anything.
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-
 
 @pytest.fixture(scope="session", autouse=True)
 def built_pages() -> None:
     """Bundle what the pages load, if it is not what stands in the checkout (or in a copy of it)."""
     build_browser(ROOT)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    assert program, "Debian's package chromium is missing"
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
-        yield found
-        found.close()
 
 
 class _Quiet(WSGIRequestHandler):

@@ -6,7 +6,6 @@ python -m tests.browser.pictures docs/pictures
 from __future__ import annotations
 
 import secrets
-import shutil
 import socket
 import sys
 import tempfile
@@ -14,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from sqlalchemy import update
 from werkzeug.serving import make_server
 
@@ -23,9 +22,9 @@ from escrow.admin import people
 from escrow.db import Database
 from escrow.migrations.run import upgrade
 from escrow.recovery.models import Recovery
-from tests.browser.conftest import FLAGS, _Quiet
+from tests.browser.conftest import _Quiet
 from tests.browser.walks import AUTHENTICATOR
-from tests.support import mailbox
+from tests.support import chromium, mailbox
 from tests.support.node import ROOT, build_browser
 from tests.support.people import Customer
 from tests.support.world import World
@@ -57,12 +56,9 @@ def main(folder: Path) -> None:
             fd=listener.fileno(),
         )
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        with sync_playwright() as playwright:
-            program = shutil.which("chromium")
-            browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        with chromium.started() as browser:
             _customers(site, browser, folder)
             _admins(site, browser, folder)
-            browser.close()
         server.shutdown()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -13,10 +12,11 @@ from playwright.sync_api import Browser, BrowserContext, expect
 
 from escrow.protocol import qr
 from escrow.protocol.share import Payload
-from tests.browser.conftest import FLAGS, Watched
+from tests.browser.conftest import Watched
 from tests.browser.offline import film
 from tests.browser.test_contact_page import Helper
 from tests.browser.test_recover_page import Loser
+from tests.support import chromium
 from tests.support.people import Contact, Customer, Deposited
 from tests.support.world import World
 
@@ -153,16 +153,10 @@ def seeing(
     made, _ = enrolled
     path = tmp_path / "paper.mjpeg"
     film([Image.new("RGB", (640, 480), "white"), paper_of(made.payloads[0])], path)
-    camera = (
-        *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
-        f"--use-file-for-fake-video-capture={path}",
-    )
-    program = shutil.which("chromium")
-    started = browser.browser_type.launch(executable_path=program, args=[*FLAGS, *camera])
-    context = started.new_context(viewport={"width": 390, "height": 844})
-    context.set_default_timeout(20_000)
-    yield context
-    started.close()
+    with chromium.with_camera(browser, path) as started:
+        context = started.new_context(viewport={"width": 390, "height": 844})
+        context.set_default_timeout(20_000)
+        yield context
 
 
 def paper_of(payload: Payload) -> Image.Image:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -22,10 +21,10 @@ from escrow_cli import offline as cli_offline
 from escrow_cli.combine import _MORE_SENTENCES
 from escrow_cli.errors import SENTENCES
 from escrow_cli.offline import BadPiece
-from tests.browser.conftest import FLAGS
 from tests.browser.offline import PAGE, Offline, film, picture
 from tests.cli.deposits import Made, make
 from tests.cli.test_paper import card_of, kit_of
+from tests.support import chromium
 from tests.support.browser import Client
 from tests.support.mailbox import Mailbox
 from tests.support.node import ROOT, build_browser
@@ -367,14 +366,8 @@ def seeing(
     path = tmp_path_factory.mktemp("film") / "papers.mjpeg"
     kit, card = kit_of(made), card_of(made)
     film([view(kit, "escrow1s:"), view(kit, "escrow1e:"), view(card, "escrow1s:")], path)
-    camera = (
-        *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
-        f"--use-file-for-fake-video-capture={path}",
-    )
-    program = shutil.which("chromium")
-    found = browser.browser_type.launch(executable_path=program, args=[*FLAGS, *camera])
-    yield found
-    found.close()
+    with chromium.with_camera(browser, path) as found:
+        yield found
 
 
 def view(pdf: bytes, prefix: str) -> Image.Image:

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import browser, built_pages
+from tests.browser.conftest import built_pages
 from tests.e2e.installation import Installation, until
 from tests.e2e.people import Authenticator
 
-__all__ = ["browser", "built_pages"]  # fixtures
+__all__ = ["built_pages"]  # a fixture
 
 SECRET = "the password of the backup, ünd more"
 # Three days, and seven more because the address and the app are new.

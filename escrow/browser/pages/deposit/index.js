@@ -185,6 +185,7 @@ async function prepareKit() {
       await untilCounted();
       tell(say(`done.${name}`));
     });
+    showIf(page, { prepared: true });
   } catch (error) {
     isPrepared = false;
     complain(page, sentence(error));
