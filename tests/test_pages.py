@@ -110,10 +110,9 @@ def asked_to_choose(locale: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("language", ["en", "nl"])
-def test_the_start_page_has_what_the_mails_ask_to_choose(
-    client: FlaskClient, language: str
-) -> None:
-    whole = "\n".join(lines_of(client, "/", language))
+def test_the_pages_have_what_the_mails_ask_to_choose(client: FlaskClient, language: str) -> None:
+    pages = ("/", f"/deposits/{ID}")
+    whole = "\n".join(line for path in pages for line in lines_of(client, path, language))
     names = set(asked_to_choose(language))
     assert len(names) > 3
     assert [name for name in sorted(names) if name not in whole] == []

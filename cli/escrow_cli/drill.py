@@ -49,12 +49,14 @@ def drill(cli: Cli, kit: str | None, report: str | None, last: bool, address: st
     own = piece.of_options(cli, kit, role="customer")
     signed_in(cli, address)
     number = own.manifest.deposit
-    target = received.check_document(cli, cli.client.get(f"deposits/{number}"), own)
+    document = cli.client.get(f"deposits/{number}")
+    target = received.check_document(cli, document, own)
     if target.manifest.kind != "real":
         raise Usage(N_("This is the kit of a drill."))
     if last:
         dummy = _last(cli, number)
     else:
+        _refuse_in_earnest(document)
         _be_ready(cli)
         dummy = _run(cli, target)
         _prove(cli, target, own, dummy)
@@ -67,6 +69,16 @@ def drill(cli: Cli, kit: str | None, report: str | None, last: bool, address: st
     if report:
         reporting.write(cli, found, verdict, report)
     cli.terminal.document(reporting.document(cli.t, found, verdict) | {"report": report})
+
+
+def _refuse_in_earnest(document: dict[str, Any]) -> None:
+    if document["recovery"] is not None:
+        raise NotNow(
+            N_("Somebody is bringing this key back now, in earnest."),
+            N_("Practise when that is over; look at `escrow status`."),
+            reason="wrong_state",
+            state="recovery",
+        )
 
 
 def _be_ready(cli: Cli) -> None:

@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from escrow.account.models import Account, Address
 from escrow.context import Web
-from escrow.deposit import custodies
+from escrow.deposit import custodies, views
 from escrow.deposit.models import FIRST_REMINDER_SECONDS, Blob, CustodyRow, Deposit
-from escrow.errors import Conflict, MalformedRequest, RateLimited, StepUpRequired
+from escrow.errors import Conflict, MalformedRequest, RateLimited, StepUpRequired, WrongState
 from escrow.ledger.append import append_all, new_event
 from escrow.ledger.models import LedgerEvent
 from escrow.ledger.read import NEWEST_KEY_CHANGE, CurrentKeys, keys_since_change
@@ -195,7 +195,15 @@ def _check_replaces(db: Session, manifest: Manifest, account: str, *, stepped_up
 
 
 def _check_drills(db: Session, web: Web, account: str) -> None:
-    """Refuse too many; they are counted apart, so that they never stand in a real one's way."""
+    """Refuse a drill beside a recovery in earnest, whose mails would contradict each other.
+
+    Too many are refused as well: counted apart, they never stand in a real one's way.
+    """
+    real = select(Deposit.id).where(
+        Deposit.account == account, Deposit.kind == "real", Deposit.state != "closed"
+    )
+    if any(views.running_recovery(db, deposit) is not None for deposit in db.scalars(real)):
+        raise WrongState("recovery")
     query = select(func.count()).where(
         Deposit.account == account,
         Deposit.kind == "drill",

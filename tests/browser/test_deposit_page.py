@@ -162,6 +162,55 @@ def test_an_enrolment_whose_page_was_closed_is_finished_with_the_kit(
     expect(visitor.page.get_by_text("Check my kit", exact=True)).to_be_visible()
 
 
+REASONS = {
+    "lost": "The piece of Contact 0 is lost.",
+    "declined": "Contact 0 no longer holds a piece.",
+    "silent": "Contact 0 has not shown the piece since",
+    "kit": "Your kit is lost.",
+}
+
+
+@pytest.mark.parametrize("what", REASONS)
+def test_a_new_key_is_proposed_when_a_piece_is_lost_given_up_or_long_unseen(
+    site: World, visitor: Visitor, customer: Customer, what: str
+) -> None:
+    made, [contact] = site.enrol(customer)
+    site.wait(60)
+    show(visitor, made)
+    proposed = visitor.page.locator('[data-if="proposed"]')
+    assert proposed.is_hidden()
+    if what == "silent":
+        site.wait(181 * 86400)
+        customer.sign_in()
+    elif what == "declined":
+        contact.http.post(f"/custodies/{contact.custody}/decline").ok()
+    else:
+        custody = made.payloads[0].custody if what == "kit" else contact.custody
+        customer.http.post(f"/custodies/{custody}/lost").ok()
+    site.run()
+    if what == "silent":
+        show(visitor, made)
+    else:
+        visitor.page.reload()
+        visitor.ready()
+    assert REASONS[what] in proposed.inner_text()
+    link = proposed.locator("a").get_attribute("href")
+    assert link == f"/enrol?replaces={made.deposit}"
+
+
+def test_who_has_neither_kit_nor_link_is_told_that_only_a_new_key_helps(
+    site: World, visitor: Visitor, customer: Customer
+) -> None:
+    made = make_deposit(customer.http, site.new_contacts(1), 1)
+    customer.http.put(f"/deposits/{made.deposit}", made.body).ok()
+    site.run()
+    show(visitor, made)
+    proposed = visitor.page.locator('[data-if="proposed"]').inner_text()
+    assert "Was it never printed or saved?" in proposed
+    assert "We never had them, so we cannot show them again." in proposed
+    assert "Make a new one in its place" in visitor.page.locator("[data-slot=next]").inner_text()
+
+
 def test_a_card_or_the_kit_of_another_key_is_told_apart(
     site: World, visitor: Visitor, customer: Customer
 ) -> None:

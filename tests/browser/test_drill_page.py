@@ -108,6 +108,25 @@ def test_the_kit_of_another_key_starts_no_drill(
         assert db.query(Deposit).filter_by(kind="drill").count() == 0
 
 
+@pytest.mark.parametrize("is_known", [True, False], ids=["before", "since the page was opened"])
+def test_no_drill_begins_while_a_key_is_brought_back_in_earnest(
+    site: World, visitor: Visitor, customer: Customer, is_known: bool
+) -> None:
+    made, _ = site.enrol(customer)
+    if is_known:
+        site.open_recovery(customer, made)
+    open_page(visitor, made)
+    warning = visitor.page.locator('[data-if="recovery"]')
+    assert warning.is_visible() == is_known
+    if not is_known:
+        site.open_recovery(customer, made)
+    visitor.page.set_input_files("#kit-file", kit_file(made))
+    visitor.send()
+    said(visitor, "Practise when that is over")
+    with site.database.reading() as db:
+        assert db.query(Deposit).filter_by(kind="drill").count() == 0
+
+
 def test_a_provider_whose_piece_of_the_dummy_is_altered_is_found_out(
     site: World, visitor: Visitor, customer: Customer
 ) -> None:

@@ -162,6 +162,41 @@ def test_from_the_question_to_a_key_that_contact_and_kit_bring_back(
     assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
 
 
+def test_what_was_chosen_before_is_proposed_for_the_key_in_its_place(
+    site: World, keeper: Keeper, customer: Customer
+) -> None:
+    made, contacts = site.enrol(customer, 2, 3, label="Books", waiting_seconds=7 * 86400)
+    contacts[1].http.post(f"/custodies/{contacts[1].custody}/decline").ok()
+    site.run()
+    keeper.begin()
+    keeper.open(f"/enrol?replaces={made.deposit}")
+    page = keeper.page
+    keeper.at("label")
+    assert page.input_value("#label") == "Books"
+    keeper.send()
+    keeper.at("secret")
+    page.fill("#secret", SECRET)
+    keeper.send()
+    keeper.at("contacts")
+    assert page.is_checked('[name="count"][value="3"]')
+    names = [page.input_value(f"#name-{i}") for i in range(3)]
+    assert names == ["Contact 0", "Contact 2", ""]
+    assert page.input_value("#address-1") == contacts[2].address
+    expect(page.locator('[data-if="before"]')).to_contain_text("No longer with a piece: Contact 1.")
+    page.fill("#name-2", ANNA[0])
+    page.fill("#address-2", ANNA[1])
+    keeper.send()
+    keeper.at("wait")
+    assert page.is_checked('[name="days"][value="7"]')
+    keeper.send()
+    keeper.at("make")
+    keeper.cut()
+    site.run()
+    with site.database.reading() as db:
+        [new] = db.scalars(select(Deposit).where(Deposit.replaces == made.deposit))
+        assert (new.kind, new.state) == ("real", "pending")
+
+
 def words_are_gone(page: Page) -> bool:
     """Tell whether nothing of kit or key is left in the document."""
     content = page.content()

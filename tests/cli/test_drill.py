@@ -240,3 +240,15 @@ def dummies(made: Enrolled) -> int:
     with made.service.database.reading() as db:
         query = select(func.count()).select_from(Deposit).where(Deposit.kind == "drill")
         return db.scalar(query) or 0
+
+
+def test_no_drill_begins_while_the_key_is_brought_back_in_earnest(enrol: Enrol) -> None:
+    made = enrol(accepted=True)
+    made.service.clock.move(60)
+    opened = made.mira.run("recover", "--deposit", made.deposit, ESCROW_REASON="crash")
+    assert opened.status == 4, opened.stderr  # opened; it cannot be finished yet
+    made.service.settle()
+    answered = drill(made)
+    assert (answered.status, answered.json()["error"]) == (4, "wrong_state"), answered.stderr
+    assert "in earnest" in answered.stderr
+    assert dummies(made) == 0

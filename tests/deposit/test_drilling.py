@@ -11,7 +11,7 @@ from escrow.ledger.append import append
 from escrow.protocol import slip39
 from escrow.recovery import opening as recoveries
 from tests.deposit.test_replacing import events, kinds
-from tests.support.people import Contact, Customer, Deposited, Session, new_id
+from tests.support.people import Contact, Customer, Deposited, Session, make_deposit, new_id
 from tests.support.world import World
 
 pytestmark = pytest.mark.databases("sqlite")
@@ -195,6 +195,19 @@ def test_drills_take_no_recovery_from_the_real_deposit(
     monkeypatch.setattr(recoveries, "MAX_OPENED_A_DAY", 1)
     completed(world, customer)
     world.open_recovery(customer, made)
+
+
+def test_no_drill_begins_beside_a_recovery_in_earnest(
+    world: World, customer: Customer, enrolled: tuple[Deposited, Contact]
+) -> None:
+    made, _ = enrolled
+    recovery = world.open_recovery(customer, made)
+    dummy = make_deposit(customer.http, [], 0, kind="drill", waiting_seconds=0)
+    refused = customer.http.put(f"/deposits/{dummy.deposit}", dummy.body)
+    assert (refused.status, refused.code) == (409, "wrong_state")
+    assert refused.json["state"] == "recovery"
+    customer.http.post(f"/recoveries/{recovery}/veto").ok()
+    customer.http.put(f"/deposits/{dummy.deposit}", dummy.body).ok()
 
 
 def test_a_real_deposit_is_recovered_after_a_drill_as_before(

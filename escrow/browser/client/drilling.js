@@ -49,6 +49,7 @@ export async function drill(client, memory, { piece, label, url, fresh, progress
   const { deposit } = piece.manifest;
   if (piece.manifest.kind !== "real") throw new NotNow("drill_of_a_drill");
   const document = await client.get(`deposits/${deposit}`);
+  if (document.recovery !== null) throw new NotNow("wrong_state", { state: "recovery" });
   const target = await checkDocument(client, memory, deposit, document, { piece });
   progress("making");
   const secret = randomBytes(DUMMY_LENGTH_BYTES);

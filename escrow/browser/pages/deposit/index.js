@@ -10,6 +10,7 @@ import { complain, onSend, typed } from "../../ui/forms.js";
 import { lines } from "../../ui/history.js";
 import { load } from "../../ui/load.js";
 import { sentence } from "../../ui/problems.js";
+import { reasons } from "../../ui/proposing.js";
 import { withFreshCode } from "../../ui/session.js";
 import { isSure } from "../../ui/sure.js";
 import { draw, isDue } from "../../ui/ways.js";
@@ -220,20 +221,30 @@ async function show(present) {
   one("[data-calendar]").replaceChildren(...(recovery === null ? [] : calendar(recovery)));
   one("[data-drafts]").replaceChildren(...running.drafts.map(draftCard));
   one("[data-pieces]").replaceChildren(...deposit.custodies.map(pieceLine));
+  propose();
   showAddresses(account.addresses);
   if (!isFinished()) one("[data-kit]").setAttribute("open", "");
   if (/** @type {HTMLDetailsElement} */ (one("[data-history]")).open) await showHistory();
 }
 
+/** Say why a new key in the place of this one would be better, if anything is amiss. */
+function propose() {
+  const found = reasons(deposit, now());
+  showIf(page, { proposed: found.length > 0 });
+  one("[data-reasons]").replaceChildren(...found.map(item));
+}
+
 /** @param {{ address: string, verified_at: number | null }[]} addresses */
 function showAddresses(addresses) {
   const confirmed = addresses.filter((line) => line.verified_at !== null);
-  const items = confirmed.map((line) => {
-    const item = document.createElement("li");
-    item.textContent = line.address;
-    return item;
-  });
-  one("[data-addresses]").replaceChildren(...items);
+  one("[data-addresses]").replaceChildren(...confirmed.map((line) => item(line.address)));
+}
+
+/** @param {string} text */
+function item(text) {
+  const made = document.createElement("li");
+  made.textContent = text;
+  return made;
 }
 
 one('[data-act="veto"]').addEventListener("click", () =>

@@ -4,7 +4,7 @@ import { Client, ServiceError } from "../../client/http.js";
 import { Memory } from "../../client/ledger.js";
 import { Api } from "../../ui/api.js";
 import { date, dateTime } from "../../ui/dates.js";
-import { all, copyOf, fill, one } from "../../ui/dom.js";
+import { all, copyOf, fill, one, showIf } from "../../ui/dom.js";
 import { onSend } from "../../ui/forms.js";
 import { load } from "../../ui/load.js";
 import { saveFile } from "../../ui/saving.js";
@@ -110,6 +110,7 @@ async function show(present) {
   session = present;
   deposit = await new Api().get(`deposits/${identifier}`);
   for (const place of all("[data-slot=label]", page)) place.textContent = deposit.label;
+  showIf(page, { recovery: deposit.recovery !== null });
   steps.begin("kit");
   void kitForm();
 }

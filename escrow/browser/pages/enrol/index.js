@@ -99,7 +99,9 @@ async function begin() {
     state.session = session;
     state.own = await ownAddresses(client, session.account);
     state.service = await serviceKeys(client, memory);
+    if (state.replaces !== null) await (await import("./before.js")).proposeAsBefore(state.replaces);
     showIf(document, { replaces: state.replaces !== null });
+    showContacts();
     showPart("steps");
     steps.begin("label");
   } catch (error) {
