@@ -2,6 +2,7 @@
 
 import ipaddress
 
+from flask import has_request_context, request
 from sqlalchemy import delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
@@ -34,6 +35,11 @@ def spend(db: Session, web: Web, purpose: str, subject: str | bytes, limit: int)
 def spend_network(db: Session, web: Web, remote: str | None) -> None:
     """Count one unauthenticated attempt of a network; raises RateLimited."""
     spend(db, web, "network", network_of(remote), web.settings.requests_an_hour)
+
+
+def asking() -> str | None:
+    """Return the network address that the present request comes from; None outside of one."""
+    return request.remote_addr if has_request_context() else None
 
 
 def network_of(remote: str | None) -> str:

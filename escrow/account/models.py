@@ -69,6 +69,8 @@ class Totp(Base):
 class MailCode(Base):
     """A code sent by mail, of which only the keyed hash is stored. `mac` covers all other columns.
 
+    `network` is the keyed hash of the network that asked for it.
+
     Purposes: login (subject null), account (subject = account), address (subject = address row),
     contact (subject = custody), which becomes `reached` when the code has come back.
     """
@@ -79,6 +81,7 @@ class MailCode(Base):
     id: Mapped[str] = identifier(primary=True)
     purpose: Mapped[str] = mapped_column(String(16))
     lookup: Mapped[bytes] = binary(32)
+    network: Mapped[bytes] = binary(32)
     subject: Mapped[str | None] = identifier()
     code_hash: Mapped[bytes] = binary(32)
     tries: Mapped[int] = mapped_column(Integer, default=0)

@@ -110,7 +110,7 @@ def test_a_try_is_committed_before_the_code_is_looked_at(
         assert db.get_one(MailCode, login).tries == 1
 
 
-def test_five_codes_an_hour_an_address(
+def test_five_codes_an_hour_an_address_from_one_network(
     client: FlaskClient, customer: Customer, clock: FakeClock
 ) -> None:
     clock.move(3600)
@@ -123,6 +123,35 @@ def test_five_codes_an_hour_an_address(
     assert answer.headers["Retry-After"] == str(document["retry_after"]) == str(3600 - 300)
     clock.move(document["retry_after"])
     start(client, customer.address)
+
+
+def asked_from(client: FlaskClient, address: str, remote: str) -> int:
+    body = {"address": address, "locale": "nl"}
+    answer = client.post(f"{API}/logins", json=body, environ_base={"REMOTE_ADDR": remote})
+    return answer.status_code
+
+
+def test_who_types_anothers_address_does_not_shut_her_out(
+    client: FlaskClient, customer: Customer, clock: FakeClock, smtp: Mailbox
+) -> None:
+    clock.move(3600)
+    stranger = [asked_from(client, customer.address, f"192.0.2.{i}") for i in range(7)]
+    assert stranger == [201] * 5 + [429] * 2
+    clock.move(60)
+    body = {"address": customer.address, "locale": "nl"}
+    there = {"REMOTE_ADDR": "198.51.100.1"}
+    login = client.post(f"{API}/logins", json=body, environ_base=there).get_json()["login"]
+    assert enter(client, login, smtp.code(customer.address, "login_code")).status_code == 200
+
+
+def test_many_networks_together_get_fifteen_codes_an_hour_for_an_address(
+    client: FlaskClient, customer: Customer, clock: FakeClock
+) -> None:
+    clock.move(3600)
+    asked = [asked_from(client, customer.address, f"198.51.{i}.1") for i in range(17)]
+    assert asked == [201] * 15 + [429] * 2
+    clock.move(3601)
+    assert asked_from(client, customer.address, "198.51.99.1") == 201
 
 
 def test_only_the_keyed_hash_of_code_and_token_is_stored(

@@ -246,6 +246,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("purpose", sa.String(length=16), nullable=False),
         sa.Column("lookup", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("network", sa.LargeBinary(length=32), nullable=False),
         sa.Column("subject", sa.String(length=32), nullable=True),
         sa.Column("code_hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
