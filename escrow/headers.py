@@ -5,6 +5,7 @@ by `Origin`; a request that is authenticated by the cookie alone must carry one 
 """
 
 import logging
+import re
 import secrets
 import time
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from flask import Flask, Response, after_this_request, g, request
 
 from escrow.config import Settings
 from escrow.errors import CrossSite
+from escrow.i18n import LOCALES, translator
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PAGE_POLICY = (
@@ -23,9 +25,8 @@ PAGE_POLICY = (
 )
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 DEMO_BANNER = (
-    '<aside aria-label="Demo" class="demo-banner"><strong>Demo.</strong> Mail stays on this '
-    'machine: <a href="/demo/mailbox">mailbox</a>. Keep nothing real here. / '
-    '<span lang="nl">Bewaar hier niets echts.</span></aside>'
+    '<aside aria-label="Demo" class="demo-banner"><strong>Demo.</strong> {stays} '
+    '<a href="/demo/mailbox">{mailbox}</a>. {nothing}</aside>'
 )
 REQUEST_LOG = "escrow.request"
 _log = logging.getLogger(REQUEST_LOG)
@@ -134,7 +135,18 @@ def _add_banner(response: Response) -> None:
     head, body, rest = response.get_data(as_text=True).partition("<body")
     if body:
         attributes, end, rest = rest.partition(">")
-        response.set_data(f"{head}{body}{attributes}{end}{DEMO_BANNER}{rest}")
+        response.set_data(f"{head}{body}{attributes}{end}{_banner(head)}{rest}")
+
+
+def _banner(head: str) -> str:
+    """Return the banner in the language that the page says it is in."""
+    said = re.search(r'<html[^>]* lang="([a-z]{2})"', head)
+    t = translator(said[1] if said else LOCALES[0])
+    return DEMO_BANNER.format(
+        stays=t.gettext("Mail stays on this machine:"),
+        mailbox=t.gettext("mailbox"),
+        nothing=t.gettext("Keep nothing real here."),
+    )
 
 
 def _log_request(response: Response) -> None:

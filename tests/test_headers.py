@@ -154,6 +154,9 @@ def test_a_demo_says_so_on_every_page(demo: FlaskClient) -> None:
         assert text.count('class="demo-banner"') == 1
         assert text.index("<body") < text.index("demo-banner")
     assert "demo-banner" not in open_demo(demo, "/healthz").text
+    dutch = open_demo(demo, "/", headers={"Accept-Language": "nl"}).text
+    assert "Bewaar hier niets echts." in dutch
+    assert "Keep nothing real here." not in dutch
 
 
 def test_a_demo_on_http_keeps_its_session_in_a_cookie_without_the_prefix(

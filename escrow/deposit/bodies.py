@@ -115,13 +115,17 @@ class LinkIn(Body):
 
 
 class LinkOut(Body):
-    """What a mail link is about; `custody` is null for the customer's own."""
+    """What a mail link is about; `custody` is null for the customer's own.
+
+    `possible` tells whether there still is something for its button to do.
+    """
 
     deposit: Identifier
     label: str
     created_at: Seconds
     recovery: Identifier | None
     custody: Identifier | None
+    possible: bool
 
 
 class LeaveIn(Body):

@@ -2,10 +2,14 @@
 
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from escrow.api import api_blueprint
 from escrow.context import web
-from escrow.deposit import bodies, custodies
+from escrow.deposit import bodies, custodies, views
+from escrow.deposit.models import CustodyRow, Deposit
 from escrow.mail import tokens
+from escrow.mail.models import MailToken
 
 blueprint = api_blueprint("links")
 
@@ -27,4 +31,16 @@ def look_at_link(purpose: str, json_data: bodies.LinkIn) -> Any:
             created_at=row.created_at,
             recovery=found.recovery,
             custody=found.custody,
+            possible=_is_possible(db, purpose, row, found),
         )
+
+
+def _is_possible(db: Session, purpose: str, row: Deposit, found: MailToken) -> bool:
+    """Tell whether what a link does was neither done nor overtaken, as far as it shows now."""
+    if purpose == "veto":
+        running = views.running_recovery(db, row.id)
+        return running is not None and running.recovery == found.recovery
+    if purpose == "reopen":
+        return row.state == "closing"
+    custody = db.get(CustodyRow, found.custody or "")
+    return custody is not None and custody.state in {"invited", "held"}

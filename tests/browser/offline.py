@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pypdfium2  # type: ignore[import-untyped]
-from PIL import Image
+from PIL import Image, ImageFilter
 from playwright.sync_api import BrowserContext, Locator, Page
 
 from tests.support.node import ROOT
@@ -111,6 +111,23 @@ def picture(pdf: bytes, page: int = 0, *, dpi: int = DPI) -> Image.Image:
     """Draw a page of a paper as a scanner sees it."""
     image: Image.Image = pypdfium2.PdfDocument(pdf)[page].render(scale=dpi / 72).to_pil()
     return image.convert("RGB")
+
+
+def photograph(paper: Image.Image) -> bytes:
+    """Photograph a whole page as a telephone does that sends it on: askew, 3 megapixels, JPEG."""
+    desk = (120, 110, 95)
+    width, height = round(paper.width * 1.15), round(paper.height * 1.15)
+    whole = Image.new("RGB", (width, height), desk)
+    whole.paste(paper, ((width - paper.width) // 2, (height - paper.height) // 2))
+    corners = (-0.02, -0.01, 0.03, 1.01, 0.98, 0.99, 1.03, 0)
+    sides = (width, height) * 4
+    quad = tuple(part * side for part, side in zip(corners, sides, strict=True))
+    seen = whole.transform(whole.size, Image.Transform.QUAD, quad, Image.Resampling.BICUBIC)
+    seen = seen.rotate(3, Image.Resampling.BICUBIC, expand=True, fillcolor=desk)
+    seen.thumbnail((1500, 2000))
+    data = BytesIO()
+    seen.filter(ImageFilter.GaussianBlur(1.0)).save(data, "JPEG", quality=80)
+    return data.getvalue()
 
 
 def film(papers: Iterable[Image.Image], path: Path) -> None:

@@ -19,6 +19,7 @@ from escrow.protocol import envelope, keys, slip39
 from escrow.protocol.kit import Kit
 from escrow.protocol.qr import InvitationLink
 from tests.browser.conftest import Watched
+from tests.browser.offline import photograph, picture
 from tests.browser.seeing import Eye
 from tests.browser.walks import Visitor
 from tests.support.people import Contact, Customer
@@ -232,6 +233,29 @@ def test_the_printed_kit_has_its_words_and_codes_on_a4_and_letter(
         assert len(found) >= 3, (size, kinds)
 
 
+@pytest.mark.parametrize("size", ["A4", "Letter"])
+def test_a_photo_of_the_whole_printed_page_shows_the_kit(
+    keeper: Keeper, tmp_path: Path, size: str
+) -> None:
+    keeper.begin()
+    keeper.decide()
+    keeper.cut()
+    kit = keeper.save_kit(tmp_path)
+    pdf = keeper.page.pdf(format=size, prefer_css_page_size=False)
+    keeper.confirm(kit.manifest.code()[-4:])
+    keeper.at("done")
+    keeper.site.run()
+    keeper.open(f"/deposits/{kit.manifest.deposit}")
+    page = keeper.page
+    page.locator("[data-kit] > summary").click()
+    page.locator("[data-whole] button[type=submit]").wait_for()
+    photo = photograph(picture(pdf, 0, dpi=300))
+    name = {"name": "IMG_0001.jpg", "mimeType": "image/jpeg"}
+    page.set_input_files("#kit-file", {**name, "buffer": photo})
+    page.locator("[data-whole] button[type=submit]").click()
+    page.locator("[role=status]:visible").filter(has_text="your kit is there").wait_for()
+
+
 def facts_on_paper(kit: Kit) -> list[str]:
     """Return what the command line's kit says of this deposit, item by item."""
     manifest = kit.manifest
@@ -312,6 +336,16 @@ def test_a_reload_before_it_is_cut_leaves_nothing_at_the_service(
     assert keeper.page.input_value("#secret") == ""
     assert SECRET not in keeper.page.content()
     assert deposits(site) == []
+
+
+def test_an_empty_field_is_not_said_to_be_copied(keeper: Keeper) -> None:
+    keeper.begin()
+    keeper.page.fill("#label", "Laptop backup")
+    keeper.send()
+    keeper.at("secret")
+    button = keeper.page.locator("[data-copies='#secret']")
+    button.click()
+    expect(button).to_have_text("Nothing to copy yet")
 
 
 def test_a_made_password_is_strong_and_a_file_is_kept_to_the_byte(

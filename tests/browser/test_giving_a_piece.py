@@ -86,8 +86,8 @@ def test_a_picture_without_the_code_of_a_piece_says_what_to_do(
         save(
             Image.new("RGB", (300, 300), "white"), tmp_path / "white.png"
         ): "There is no code in this",
-        save(photo("https://example.test/"), tmp_path / "other.png"): "",
-        save(photo(check), tmp_path / "check.png"): "",
+        save(photo("https://example.test/"), tmp_path / "other.png"): "There is no code in this",
+        save(photo(check), tmp_path / "check.png"): "The code that is needed is not sharp",
     }
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
@@ -95,7 +95,7 @@ def test_a_picture_without_the_code_of_a_piece_says_what_to_do(
     for path, sentence in cases.items():
         helper.page.set_input_files("#card-file", path)
         helper.send()
-        helper.said(sentence or "This piece does not fit")
+        helper.said(sentence)
         helper.at("piece")
 
 

@@ -73,13 +73,29 @@ def test_the_button_behind_a_contacts_mail_link_stops_a_recovery(
     assert press(watched, url).startswith("Stopped.")
     assert state_of(site, recovery) == "cancelled"
     assert watched.page.get_by_role("button").count() == 0
-    assert press_again(watched, url).startswith("Stopped.")
+    assert look_again(watched, url).startswith("There is nothing left to do here")
 
 
-def press_again(watched: Watched, url: str) -> str:
-    """A second press, from a second look at the mail: the fragment alone loads nothing anew."""
+def look_again(watched: Watched, url: str) -> str:
+    """Open a link from a second look at the mail: the fragment alone loads nothing anew."""
     watched.page.goto("about:blank")
-    return press(watched, url)
+    watched.page.goto(url)
+    said = watched.page.get_by_role("status")
+    said.filter(has_text=re.compile(".")).wait_for()
+    assert watched.page.get_by_role("button").count() == 0
+    return said.inner_text()
+
+
+def test_a_link_to_stop_what_somebody_else_has_stopped_offers_no_button(
+    site: World, customer: Customer, enrolled: tuple[Deposited, Contact], watched: Watched
+) -> None:
+    made, contact = enrolled
+    recovery = site.open_recovery(customer, made)
+    url = link(site, contact.address, f"/veto/{recovery}")
+    customer.http.post(f"/recoveries/{recovery}/veto").ok()
+    assert look_again(watched, url).startswith("There is nothing left to do here")
+    site.open_recovery(customer, made)  # another one is no business of this link
+    assert look_again(watched, url).startswith("There is nothing left to do here")
 
 
 def test_the_token_leaves_the_address_bar_and_stands_in_no_request(

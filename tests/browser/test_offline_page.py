@@ -150,6 +150,25 @@ def test_every_form_of_a_piece_opens(
     assert genuine.is_visible() == ({"kit.json", "card.json"} & set(given) != set())
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("envelope.txt", "other.age", "kit words.txt", "card.txt"),
+        ("other.age", "envelope.txt", "kit words.txt", "card.json"),
+        ("kit.json", "other.age", "card.json"),
+        ("other.age", "kit words.txt", "card.json", "envelope.age"),
+    ],
+)
+def test_the_envelope_of_another_kit_throws_the_right_one_out_in_no_order(
+    page: Offline, files: Callable[[str], Path], made: Made, given: tuple[str, ...]
+) -> None:
+    for name in given:
+        page.give(files(name))
+    page.heading("Your key is back")
+    page.button("Show it").click()
+    assert page.page.locator("#secret").text_content() == made.secret.decode()
+
+
 def test_two_of_three_contacts_are_asked_for(page: Offline, tmp_path: Path) -> None:
     made = make(2, 3, secret=b"\x00binary\xff")
     paths = []

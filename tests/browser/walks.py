@@ -291,6 +291,16 @@ def keys(visitor: Visitor) -> None:
     visitor.confirm_with_app()
     page.get_by_role("status").filter(has_text=".").first.wait_for()
     eye.see("key: end asked for")
+    visitor.open(f"/deposits/{wanted.deposit}/drill")
+    visitor.ready()
+    visitor.at_step("kit")
+    eye.see("drill: not now")
+    visitor.open(f"/deposits/{wanted.deposit}")
+    visitor.ready()
+    page.locator('[data-act="veto"]').click()
+    page.get_by_role("status").filter(has_text=".").first.wait_for()
+    site.run()
+    eye.see("key: stopped")
     visitor.open(f"/deposits/{safe.deposit}/drill")
     visitor.ready()
     page.clock.set_system_time(site.clock.now())
@@ -831,7 +841,8 @@ WALKS = {
         ("/deposits", "/deposits/<id:deposit>", "/deposits/<id:deposit>/drill"),
         ("keys: some", "key: safe", "key: asked", "key: paused", "key: alone", "key: recovery",
          "key: ending", "key: history", "key: kit", "key: is the piece lost?", "key: fresh code",
-         "key: end asked for", "drill: kit", "drill: report", "key: unfinished", "key: not mine"),
+         "key: end asked for", "drill: not now", "key: stopped", "drill: kit", "drill: report",
+         "key: unfinished", "key: not mine"),
         keys,
     ),
     "account": Walk(

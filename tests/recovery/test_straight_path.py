@@ -169,6 +169,7 @@ def test_a_mail_link_stops_no_other_recovery_and_says_what_it_is_about(
     about = world.http().post("/links/veto", {"token": token}).ok()
     assert about["label"] == "Laptop backup"
     assert (about["recovery"], about["custody"]) == (recovery, contact.custody)
+    assert about["possible"]
     assert world.http().post("/links/reopen", {"token": token}).status == 410
     assert world.http().post("/links/veto", {"token": "x" * 43}).status == 410
     assert customer.http.get(f"/recoveries/{recovery}").ok()["state"] == "waiting"

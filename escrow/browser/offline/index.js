@@ -6,7 +6,7 @@
  * when the key is there, the key when it is cleared or the page is left.
  */
 
-import { utf8, wipe } from "../platform/bytes.js";
+import { equal, utf8, wipe } from "../platform/bytes.js";
 import { BadShare, ProtocolError } from "../protocol/errors.js";
 import { codesInPicture, watchCamera } from "../ui/scan.js";
 import { all, copyOf, fill, filled, on, one, sentence } from "./dom.js";
@@ -33,8 +33,8 @@ let language = "en";
 let step = "collect";
 /** @type {pieces.Piece[]} */
 let have = [];
-/** @type {Uint8Array | null} */
-let envelope = null;
+/** @type {Uint8Array[]} all that were given: which is the right one shows when they are opened */
+let envelopes = [];
 /** @type {result.Found | null} */
 let found = null;
 /** @type {AbortController | null} */
@@ -83,7 +83,7 @@ function refresh() {
   one("[data-contacts]").hidden = !isMany;
   one("[data-next]").hidden = have.length === 0 || isMany;
   if (contacts) fill(one("[data-contacts]"), { have: contacts.have, needed: contacts.needed });
-  const isAnything = have.length > 0 || envelope !== null;
+  const isAnything = have.length > 0 || envelopes.length > 0;
   if (!isAnything) one("[data-have]").hidden = true;
   if (isAnything) one("[data-before]").hidden = true;
   list();
@@ -92,7 +92,7 @@ function refresh() {
 /** List what is here, each with a button that removes it. */
 function list() {
   const rows = have.map((piece) => row(sentence(piece.role), describe(piece), () => remove(piece)));
-  if (envelope) rows.push(row(sentence("the-envelope"), "", removeEnvelope));
+  for (const envelope of envelopes) rows.push(row(sentence("the-envelope"), "", () => removeEnvelope(envelope)));
   one("[data-list]").replaceChildren(...rows);
   const here = ROLES.map((role) => Number(have.some((piece) => piece.role === role)));
   one("[data-figure]").replaceChildren(copyOf(`template[data-picture="${here.join("")}"]`));
@@ -191,8 +191,15 @@ function remove(piece) {
   go("collect");
 }
 
-function removeEnvelope() {
-  envelope = null;
+/** Take one more, unless it is here. @param {Uint8Array} envelope */
+function keepEnvelope(envelope) {
+  if (!envelopes.some((each) => equal(each, envelope))) envelopes.push(envelope);
+  say(filled(sentence("is-in"), { piece: sentence("the-envelope") }));
+}
+
+/** @param {Uint8Array} envelope */
+function removeEnvelope(envelope) {
+  envelopes = envelopes.filter((each) => each !== envelope);
   hideProblem();
   say(filled(sentence("removed"), { piece: sentence("the-envelope") }));
   go(pieces.isEnough(have) ? "envelope" : "collect");
@@ -201,8 +208,7 @@ function removeEnvelope() {
 /** Take what a code says. @param {string} name @param {string} text */
 async function takeText(name, text) {
   if (text.startsWith(ENVELOPE) || step === "envelope") {
-    envelope = await pieces.envelopeOfFile(utf8(text));
-    say(filled(sentence("is-in"), { piece: sentence("the-envelope") }));
+    keepEnvelope(await pieces.envelopeOfFile(utf8(text)));
     return;
   }
   await keep(await pieces.pieceOfQr(name, text));
@@ -217,8 +223,7 @@ async function takeFile(file) {
   }
   const data = new Uint8Array(await file.arrayBuffer());
   if (step === "envelope" || pieces.isEnvelope(data)) {
-    envelope = await pieces.envelopeOfFile(data).finally(() => wipe(data));
-    say(filled(sentence("is-in"), { piece: sentence("the-envelope") }));
+    keepEnvelope(await pieces.envelopeOfFile(data).finally(() => wipe(data)));
   } else {
     await keep(await pieces.pieceOfFile(file.name, data));
   }
@@ -306,7 +311,7 @@ function cameraError(error) {
 
 /** Take what the camera sees; true when something new was taken. @param {string[]} texts */
 async function takeSeen(texts) {
-  const before = have.length;
+  const before = have.length + (step === "envelope" ? envelopes.length : 0);
   for (const text of wantedOf(texts)) {
     try {
       await takeText(nextName(), text);
@@ -316,7 +321,7 @@ async function takeSeen(texts) {
       say(sentence(passing));
     }
   }
-  return have.length > before || (step === "envelope" && envelope !== null);
+  return have.length + (step === "envelope" ? envelopes.length : 0) > before;
 }
 
 function stopCamera() {
@@ -369,7 +374,7 @@ function valueOf(name) {
 function onText(event) {
   event.preventDefault();
   void attempt(async () => {
-    envelope = await pieces.envelopeOfFile(utf8(valueOf("text").trim()));
+    keepEnvelope(await pieces.envelopeOfFile(utf8(valueOf("text").trim())));
     await goOn();
   });
 }
@@ -382,16 +387,16 @@ async function goOn() {
     go("collect");
     return;
   }
-  if (!envelope && !have.some((piece) => piece.envelope)) {
+  if (!envelopes.length && !have.some((piece) => piece.envelope)) {
     go("envelope");
     return;
   }
   go("opening", true);
   try {
-    found = await pieces.combine(have, envelope);
+    found = await pieces.combine(have, envelopes);
   } catch (error) {
-    const isOfEnvelope = ["wrong_envelope", "wrong_key", "damaged_envelope"].includes(codeOf(error));
-    if (isOfEnvelope) envelope = null;
+    const isOfEnvelope = pieces.isOfEnvelope(error);
+    if (isOfEnvelope) envelopes = []; // each was tried
     go(isOfEnvelope && !have.some((piece) => piece.envelope) ? "envelope" : "collect", true);
     throw error;
   }
@@ -409,7 +414,7 @@ function codeOf(error) {
 function forgetPieces() {
   for (const piece of have) piece.wipe();
   have = [];
-  envelope = null;
+  envelopes = [];
 }
 
 /** Overwrite everything and begin again. */

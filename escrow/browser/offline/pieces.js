@@ -23,6 +23,7 @@ import { Share, combineShares } from "../protocol/slip39.js";
 const AGE = utf8("age-encryption.org/");
 const PDF = utf8("%PDF");
 const CODE = "escrow1";
+const OF_ENVELOPE = ["wrong_envelope", "wrong_key", "damaged_envelope"];
 
 /** What the protocol refuses, with the piece at fault: `cause` says why, `code` is its code. */
 export class BadPiece extends ProtocolError {
@@ -257,29 +258,50 @@ export async function checkAdded(pieces, added) {
 /**
  * Combine exactly the pieces that are needed and open the envelope.
  *
- * The envelope of a kit file is used unless another is given. Throws BadPiece, which names the piece
- * at fault; BadShare, Mismatch, BadSignature or NotOpened when it is no single piece; or
- * ProtocolError("missing_envelope"). The pieces stay as they are.
- * @param {readonly Piece[]} pieces @param {Uint8Array | null} [given]
+ * Every envelope is tried, those of kit files first: the code of an older kit in the same drawer is
+ * passed over. Throws BadPiece, which names the piece at fault; BadShare, Mismatch, BadSignature or
+ * NotOpened when it is no single piece; or ProtocolError("missing_envelope"). The pieces stay as they
+ * are.
+ * @param {readonly Piece[]} pieces @param {readonly Uint8Array[]} [given] further envelopes
  * @returns {Promise<{ secret: Uint8Array, manifest: Manifest | null }>}
  */
-export async function combine(pieces, given = null) {
+export async function combine(pieces, given = []) {
   const source = await checkTogether(pieces);
   const recoveryKey = await recoveryKeyOf(pieces);
   try {
-    const envelope = given ?? pieces.find((piece) => piece.envelope)?.envelope;
-    if (!envelope) {
-      const message = "The encrypted key is missing: it is in the kit file and in a code on the kit.";
-      throw new ProtocolError(message, { code: "missing_envelope" });
-    }
-    if (source?.manifest && source.signature) {
-      await source.manifest.checkRecovered(recoveryKey, envelope, source.signature);
-    }
-    const secret = await envelopes.open(envelope, recoveryKey);
+    const own = pieces.flatMap(({ envelope }) => (envelope ? [envelope] : []));
+    const secret = await openOneOf([...own, ...given], recoveryKey, source);
     return { secret, manifest: source?.manifest ?? null };
   } finally {
     wipe(recoveryKey);
   }
+}
+
+/** Tell whether something was refused because of the envelope alone. @param {unknown} error */
+export function isOfEnvelope(error) {
+  return error instanceof ProtocolError && OF_ENVELOPE.includes(error.code);
+}
+
+/**
+ * @param {readonly Uint8Array[]} sealed @param {Uint8Array} recoveryKey
+ * @param {Piece | undefined} source the piece that describes the deposit
+ */
+async function openOneOf(sealed, recoveryKey, source) {
+  const message = "The encrypted key is missing: it is in the kit file and in a code on the kit.";
+  /** @type {unknown} */
+  let refusal = new ProtocolError(message, { code: "missing_envelope" });
+  for (const envelope of sealed) {
+    try {
+      if (source?.manifest && source.signature) {
+        await source.manifest.checkRecovered(recoveryKey, envelope, source.signature);
+      }
+      return await envelopes.open(envelope, recoveryKey);
+    } catch (error) {
+      if (!isOfEnvelope(error)) throw error;
+      refusal = error;
+    }
+  }
+  throw refusal;
 }
 
 /** Check all pieces against each other; returns the one that describes the deposit. @param {readonly Piece[]} pieces */

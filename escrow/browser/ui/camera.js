@@ -7,6 +7,9 @@ import { say } from "./words.js";
 
 const MOST_PICTURE_BYTES = 40 * 2 ** 20;
 
+/** @param {string} text whether it is a code of ours, of whatever kind */
+const isOurs = (text) => text.startsWith("escrow1");
+
 /** The fields of `parts.camera` in a form: a code that begins with `prefix` sends the form. */
 export class Camera {
   #form;
@@ -28,7 +31,7 @@ export class Camera {
 
   /**
    * Return the code that the camera has read or that is on the chosen photo, once; null if neither.
-   * Throws NotUsable for a photo without any code.
+   * Throws NotUsable for a photo without the code that is wanted, and for a paper saved as PDF.
    * @returns {Promise<string | null>}
    */
   async code() {
@@ -36,6 +39,7 @@ export class Camera {
     this.#seen = "";
     if (seen) return seen;
     const file = /** @type {HTMLInputElement} */ (one('[name="file"]', this.#form)).files?.[0];
+    if (file?.type === "application/pdf") throw new NotUsable("picture.pdf");
     return file?.type.startsWith("image/") ? this.#codeIn(file) : null;
   }
 
@@ -49,10 +53,10 @@ export class Camera {
     } catch {
       throw new NotUsable("picture.unreadable");
     }
-    // A paper has more than one code; without the one that is wanted, another is refused by its name.
-    const code = texts.find((text) => text.startsWith(this.#prefix)) ?? texts[0];
-    if (!code) throw new NotUsable("picture.no_code");
-    return code;
+    // A paper has more than one code, and not each of them is sharp on a photo.
+    const code = texts.find((text) => text.startsWith(this.#prefix));
+    if (code) return code;
+    throw new NotUsable(texts.some(isOurs) ? "picture.other_code" : "picture.no_code");
   }
 
   async #watch() {

@@ -11,24 +11,38 @@ const COPIED_MILLISECONDS = 4000;
  */
 export function copyButtons(root = document) {
   for (const button of all("button[data-copies]", root)) {
-    const label = button.textContent;
     button.addEventListener("click", async () => {
       const source = one(button.dataset.copies ?? "");
       const typed = source instanceof HTMLTextAreaElement ? source.value : null;
       const text = (typed ?? source.dataset.value ?? source.textContent).trim();
+      if (!text) return flash(button, say("copied.nothing"));
       try {
         await navigator.clipboard.writeText(text);
-        button.textContent = say("copied");
+        flash(button, say("copied"));
       } catch {
         if (source instanceof HTMLTextAreaElement) source.select();
         else getSelection()?.selectAllChildren(source);
-        button.textContent = say("selected");
+        flash(button, say("selected"));
       }
-      setTimeout(() => {
-        button.textContent = label;
-      }, COPIED_MILLISECONDS);
     });
   }
+}
+
+/** @type {WeakMap<HTMLElement, string>} what buttons are called while they say something else */
+const labels = new WeakMap();
+
+/**
+ * Let a button say for a moment what it has done.
+ * @param {HTMLElement} button
+ * @param {string} text
+ */
+export function flash(button, text) {
+  const label = labels.get(button) ?? button.textContent;
+  labels.set(button, label);
+  button.textContent = text;
+  setTimeout(() => {
+    button.textContent = label;
+  }, COPIED_MILLISECONDS);
 }
 
 /**

@@ -37,7 +37,7 @@ async function nameIt() {
     return say("gone");
   }
   if (!answer?.ok) return;
-  const { label, created_at } = await answer.json();
+  const { label, created_at, possible } = await answer.json();
   const day = new Date(created_at * 1000);
   const date = day.toLocaleDateString(document.documentElement.lang, { dateStyle: "long" });
   const about = /** @type {HTMLElement} */ (document.querySelector("#about"));
@@ -45,6 +45,10 @@ async function nameIt() {
   const filled = { label, date };
   about.textContent = (form.dataset.about ?? "").replace(/\{(\w+)\}/g, (_, name) => filled[name]);
   about.hidden = false;
+  if (!possible) {
+    button.hidden = true;
+    say("late");
+  }
 }
 
 /** @param {SubmitEvent} event */

@@ -10,7 +10,7 @@ import { load } from "../../ui/load.js";
 import { saveFile } from "../../ui/saving.js";
 import { withFreshCode } from "../../ui/session.js";
 import { Steps } from "../../ui/steps.js";
-import { leaveNothingBehind } from "../../ui/widgets.js";
+import { flash, leaveNothingBehind } from "../../ui/widgets.js";
 import { language, say } from "../../ui/words.js";
 
 /** @typedef {import("../../client/report.js").Report} Report */
@@ -103,6 +103,7 @@ function custodian({ custody, role, at }) {
 function save() {
   if (report === null) return;
   saveFile(`drill-${identifier.slice(0, 8)}.escrow.json`, report.data.slice(), "application/json");
+  flash(one("[data-act=save]"), say("saved"));
 }
 
 /** @param {import("../../ui/session.js").Session} present */

@@ -10,7 +10,7 @@ import { sentence } from "../../ui/problems.js";
 import { saveFile } from "../../ui/saving.js";
 import { withFreshCode } from "../../ui/session.js";
 import { showKit } from "../../ui/sheets.js";
-import { grouped } from "../../ui/widgets.js";
+import { flash, grouped } from "../../ui/widgets.js";
 import { say } from "../../ui/words.js";
 import { client, form, state, steps } from "./state.js";
 
@@ -89,6 +89,7 @@ function present() {
 
 function saveKit() {
   saveFile("kit.escrow.json", present().kitFile, "application/json");
+  flash(one("[data-act=save]", kit), say("saved"));
 }
 
 /** @param {HTMLFormElement} from */

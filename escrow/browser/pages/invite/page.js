@@ -13,7 +13,7 @@ import { sentence } from "../../ui/problems.js";
 import { saveFile } from "../../ui/saving.js";
 import { showCard } from "../../ui/sheets.js";
 import { Steps } from "../../ui/steps.js";
-import { leaveNothingBehind } from "../../ui/widgets.js";
+import { flash, leaveNothingBehind } from "../../ui/widgets.js";
 import { language, say } from "../../ui/words.js";
 
 const DIGITS = 16;
@@ -129,6 +129,7 @@ async function keepInPasskey() {
 
 async function save() {
   saveFile("card.escrow.json", await present().cardFile(), "application/json");
+  flash(one("[data-act=save]"), say("saved"));
   isTaken = true;
 }
 

@@ -5,10 +5,10 @@ import { fill, one, showIf } from "../../ui/dom.js";
 import { NotUsable, complain, onSend } from "../../ui/forms.js";
 import { sentence } from "../../ui/problems.js";
 import { saveFile } from "../../ui/saving.js";
+import { flash } from "../../ui/widgets.js";
 import { say } from "../../ui/words.js";
 import { client, form, state, steps } from "./state.js";
 
-const COPIED_MILLISECONDS = 4000;
 const step = form("secret");
 const shown = one("pre[data-secret]", step);
 const code = /** @type {HTMLCanvasElement} */ (one("canvas[data-secret]", step));
@@ -56,23 +56,20 @@ async function showCode() {
 
 async function copy() {
   const button = one("[data-act=copy]", step);
-  const label = button.textContent;
   try {
     await navigator.clipboard.writeText(asText() ?? "");
-    button.textContent = say("copied");
+    flash(button, say("copied"));
   } catch {
     if (shown.hidden) toggle();
     getSelection()?.selectAllChildren(shown);
-    button.textContent = say("selected");
+    flash(button, say("selected"));
   }
-  setTimeout(() => {
-    button.textContent = label;
-  }, COPIED_MILLISECONDS);
 }
 
 /** Hand the exact bytes to the browser as a file, without a line's end of ours. */
 function save() {
   saveFile("key-back.txt", new Uint8Array(state.recovered?.secret ?? []), "application/octet-stream");
+  flash(one("[data-act=save]", step), say("saved"));
 }
 
 /** She has it: the service is told, with the signature that only who has combined can make. */
