@@ -14,11 +14,14 @@ from escrow.deposit import custodies, recoverability
 from escrow.deposit.models import CustodyRow, Deposit
 from escrow.deposit.recoverability import Assessment
 from escrow.errors import NotFound
+from escrow.ledger.append import append
 from escrow.mail.models import Outbox
 from escrow.recovery.flow import times_of
 from escrow.recovery.models import Recovery
 
 LOOKED_UP_AN_HOUR = 120
+RESENT_AN_HOUR = 2
+INSTRUCTIONS = "instructions"
 MAILS = 20
 KEYS = 100
 
@@ -39,6 +42,22 @@ def find(db: Session, web: Web, actor: Actor, address: str) -> list[str]:
         )
     )
     return list(db.scalars(query.order_by(Account.created_at.desc(), Account.id)))
+
+
+def send_again(db: Session, web: Web, actor: Actor, account: str) -> None:
+    """Have the custodian mail the customer what to do with each key; the ledger says who asked.
+
+    Raises NotFound, also for an account without a key that lives; RateLimited for a third time in
+    an hour.
+    """
+    living = select(Deposit.id).where(
+        Deposit.account == account, Deposit.kind == "real", Deposit.state != "closed"
+    )
+    if db.scalars(living.limit(1)).first() is None:
+        raise NotFound
+    limits.spend(db, web, "instructions again", account, RESENT_AN_HOUR)
+    said = {"admin": actor.admin, "what": INSTRUCTIONS}
+    append(db, web.author, "admin resent", said, account=account)
 
 
 @dataclass(frozen=True)
@@ -70,6 +89,11 @@ class Customer:
     addresses: list[str]
     keys: list[Key]
     mails: list[Outbox]
+
+    @property
+    def living(self) -> bool:
+        """Whether there is a key of which something could be said again."""
+        return any(key.deposit.state != "closed" for key in self.keys)
 
 
 def look(db: Session, web: Web, account: str) -> Customer:

@@ -9,7 +9,16 @@ from collections.abc import Callable
 from sqlalchemy import false, select, update
 from sqlalchemy.orm import Session
 
-from escrow.custodian import aging, approvals, contacts, deposits, notices, release, replacing
+from escrow.custodian import (
+    aging,
+    approvals,
+    contacts,
+    deposits,
+    instructions,
+    notices,
+    release,
+    replacing,
+)
 from escrow.custodian.closing import successor
 from escrow.custodian.entries import Entries, Entry
 from escrow.custodian.letters import tell_about_recovery, tell_contacts, tell_customer
@@ -78,6 +87,7 @@ REACTIONS: dict[str, Reaction] = {
     "release intended": release.fulfil,
     "release made": release.follow,
     "admin approved": approvals.count,
+    "admin resent": instructions.send_again,
 }
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
 from escrow.admin import support
+from escrow.custodian import instructions
+from escrow.ledger.models import LedgerEvent
+from escrow.protocol.ledger import Event
 from tests.admin.crew import Crew, hired
 from tests.deposit.contact_life import DAY
-from tests.support.people import Customer, Deposited
+from tests.support.mailbox import text_of as text_in
+from tests.support.people import Customer, Deposited, attest, make_deposit
 from tests.support.world import World
 
 pytestmark = pytest.mark.databases("sqlite")
@@ -108,3 +113,118 @@ def test_nobody_looks_up_all_customers(
     world.clock.move(3600)
     sam.sign_in().ok()
     sam.post("/admin/support", {"address": customer.address}).ok()
+
+
+def again(world: World, sam: Crew, customer: Customer) -> list[str]:
+    """Have the instructions sent; returns what the customer gets, the newest key first."""
+    before = len(world.mailbox.to(customer.address))
+    sam.sign_in().ok()
+    sam.post(f"/admin/support/{customer.account}/instructions", {}).ok()
+    world.run()
+    return [str(mail["Subject"]) for mail in world.mailbox.to(customer.address)[before:]]
+
+
+def test_the_instructions_go_again_as_the_mail_that_fits_each_state(
+    world: World, sam: Crew, customer: Customer
+) -> None:
+    def subject() -> str:
+        world.clock.move(3600)
+        [found] = again(world, sam, customer)
+        return found.partition(" “")[0]
+
+    pending = make_deposit(customer.http, world.new_contacts(1), 1)
+    customer.http.put(f"/deposits/{pending.deposit}", pending.body).ok()
+    world.run()
+    assert subject() == "Your key"  # … is not finished
+    attest(customer.http, pending.manifest, pending.payloads[0]).ok()
+    world.run()
+    assert subject() == "Contact 0 has not accepted yet:"
+    customer.sign_in()
+    customer.http.post(f"/deposits/{pending.deposit}/close", {"reason": ""}).ok()
+    world.run()
+    assert subject() == "Your key"  # … is being ended
+    world.wait(31 * DAY)
+    customer.sign_in()
+    made, [contact] = world.enrol(customer)
+    assert subject() == "Your key"  # … is safe
+    recovery = world.open_recovery(customer, made)
+    assert subject() == "Somebody is bringing back your key"
+    customer.http.post(f"/recoveries/{recovery}/veto").ok()
+    contact.http.post(f"/custodies/{contact.custody}/decline").ok()
+    world.run()
+    assert subject() == "Contact 0 will not hold a piece of"
+    lose_kit(world, customer, made)
+    assert subject() == "Act today: nothing brings"
+
+
+def test_each_living_key_gets_a_mail_of_its_own_and_contacts_get_none(
+    world: World, sam: Crew, customer: Customer
+) -> None:
+    _, [contact] = world.enrol(customer, label="Books")
+    world.clock.move(60)
+    _, [other] = world.enrol(customer, label="Photos")
+    held = [len(world.mailbox.to(each.address)) for each in (contact, other)]
+    assert len(again(world, sam, customer)) == 2
+    assert [len(world.mailbox.to(each.address)) for each in (contact, other)] == held
+
+
+def test_a_resent_stop_button_stops(world: World, sam: Crew, customer: Customer) -> None:
+    made, _ = world.enrol(customer)
+    recovery = world.open_recovery(customer, made)
+    again(world, sam, customer)
+    text = text_in(world.mailbox.to(customer.address)[-1])
+    token = text.split(f"/veto/{recovery}#", 1)[1].split()[0]
+    world.http().post(f"/recoveries/{recovery}/veto", {"token": token}).ok()
+    assert customer.http.get(f"/recoveries/{recovery}").ok()["state"] == "cancelled"
+
+
+def test_the_ledger_says_who_had_instructions_sent_and_nobody_floods_a_customer(
+    world: World, sam: Crew, customer: Customer
+) -> None:
+    path = f"/admin/support/{customer.account}/instructions"
+    assert (
+        sam.post(path, {}).status,
+        sam.post(f"/admin/support/{'ab' * 16}/instructions", {}).status,
+    ) == (404, 404)
+    world.enrol(customer)
+    sam.sign_in().ok()
+    codes = [sam.post(path, {}).status for _ in range(3)]
+    assert codes == [202, 202, 429]
+    world.run()
+    with world.database.reading() as db:
+        query = select(LedgerEvent).where(LedgerEvent.type == "admin resent")
+        said = [Event.parse(row.body or b"") for row in db.scalars(query)]
+    assert [(e.account, e.data["admin"], e.data["what"]) for e in said] == [
+        (customer.account, sam.admin, "instructions")
+    ] * 2
+
+
+def test_the_instructions_are_sent_once_also_after_a_crash(
+    world: World, sam: Crew, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.enrol(customer)
+    before = len(world.mailbox.to(customer.address))
+    sam.sign_in().ok()
+    sam.post(f"/admin/support/{customer.account}/instructions", {}).ok()
+    with monkeypatch.context() as patched:
+        patched.setattr(instructions, "send", cut)
+        world.run()
+    assert len(world.mailbox.to(customer.address)) == before
+    world.clock.move(120)
+    world.run()
+    world.run()
+    assert len(world.mailbox.to(customer.address)) == before + 1
+
+
+def cut(*_: object, **__: object) -> None:
+    raise RuntimeError("power cut")
+
+
+def test_a_fresh_answer_of_the_passkey_is_asked_for(
+    world: World, sam: Crew, customer: Customer
+) -> None:
+    world.enrol(customer)
+    sam.sign_in().ok()
+    world.clock.move(301)
+    refused = sam.post(f"/admin/support/{customer.account}/instructions", {})
+    assert (refused.status, refused.code) == (403, "step_up_required")

@@ -693,6 +693,9 @@ def admin(visitor: Visitor) -> None:
     visitor.send()
     page.wait_for_url("**/admin/support/*")
     eye.see("admin: a customer calls")
+    page.locator("[data-again-to]").click()
+    page.get_by_role("status").filter(has_text=".").wait_for()
+    eye.see("admin: instructions sent again")
     two_owners(visitor, made)
     visitor.open("/admin/you")
     eye.see("admin: you")
@@ -804,6 +807,7 @@ WALKS = {
          "admin: no such key", "admin: a key", "admin: what the log says", "admin: recoveries",
          "admin: log", "admin: losses", "admin: mail",
          "admin: nobody has this address", "admin: a customer calls",
+         "admin: instructions sent again",
          "admin: a link for somebody", "admin: admins",
          "admin: propose an admin, without a reason", "admin: done", "admin: what was proposed",
          "admin: approvals",

@@ -1,0 +1,107 @@
+"""What to do with each key, once more, because support was asked for it on the telephone.
+
+Of each key goes the mail that fits how it is doing. It says nothing that its customer was not told
+before, and it goes to her own addresses: whoever persuades support gains nothing by it.
+"""
+
+from collections.abc import Callable
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from escrow.custodian.closing import scheduled, successor
+from escrow.custodian.entries import Entries, Entry
+from escrow.custodian.letters import MAX_REASON_LENGTH, name_of, send
+from escrow.custodian.recipients import customer_recipients
+from escrow.custodian.service import Custodian
+from escrow.deposit import custodies, recoverability
+from escrow.deposit.models import CustodyRow, Deposit
+from escrow.recovery.models import Recovery
+
+KEYS = 20
+_OF_RECOVERY = {
+    "opened": "recovery_opened_customer",
+    "waiting": "recovery_opened_customer",
+    "ready": "recovery_ready",
+    "collecting": "recovery_ready",
+    "frozen": "recovery_frozen",
+}
+# By role and state of a piece that is amiss; the first that is found is what to do first.
+_OF_PIECES = {
+    ("customer", "lost"): "kit_lost",
+    ("contact", "lost"): "custody_lost",
+    ("contact", "declined"): "custody_declined",
+    ("contact", "invited"): "invitation_reminder",
+    ("contact", "held"): "proof_missing",
+    ("customer", "held"): "kit_reminder",
+}
+
+
+def send_again(custodian: Custodian, db: Session, entry: Entry) -> None:
+    """React to `admin resent`: a mail for each of the customer's keys, at most 20."""
+    account = str(entry.event.account)
+    query = select(Deposit).where(
+        Deposit.account == account, Deposit.kind == "real", Deposit.state != "closed"
+    )
+    newest = query.order_by(Deposit.created_at.desc(), Deposit.id).limit(KEYS)
+    recipients = customer_recipients(custodian, db, account).recipients
+    for deposit in db.scalars(newest):
+        running = select(Recovery).where(
+            Recovery.deposit == deposit.id, Recovery.ended_at.is_(None)
+        )
+        recovery = db.scalars(running).first()
+        message, extra = _fitting(custodian, db, deposit, recovery)
+        for recipient in recipients:
+            occasion = entry.event.id
+            send(
+                custodian, db, deposit, recipient, message, recovery, occasion=occasion, extra=extra
+            )
+
+
+def _fitting(
+    custodian: Custodian, db: Session, deposit: Deposit, recovery: Recovery | None
+) -> tuple[str, dict[str, str]]:
+    """Return the mail that says what to do now, and what else stands in it."""
+    entries = Entries(db, custodian.keys).of_deposit(deposit.id)
+    if recovery is not None:
+        return _OF_RECOVERY[recovery.state], _reason(entries, recovery)
+    if deposit.state == "closing":
+        closing = scheduled(entries)
+        is_replaced = closing is not None and successor(closing) is not None
+        return "deposit_closing_replaced" if is_replaced else "deposit_closing", {}
+    if deposit.state in {"pending", "rejected"}:
+        return {"pending": "deposit_pending", "rejected": "custody_rejected"}[deposit.state], {}
+    return _of_pieces(custodian, db, deposit)
+
+
+def _reason(entries: list[Entry], recovery: Recovery) -> dict[str, str]:
+    frozen = [
+        entry.event.data["reason"]
+        for entry in entries
+        if entry.event.type == "recovery frozen" and entry.event.recovery == recovery.id
+    ]
+    return {"reason": str(frozen[-1])[:MAX_REASON_LENGTH] or "–"} if frozen else {}
+
+
+def _of_pieces(custodian: Custodian, db: Session, deposit: Deposit) -> tuple[str, dict[str, str]]:
+    now, fresh = custodian.clock.now(), custodian.settings.proof_seconds
+    pieces = custodies.custodies_of(db, deposit.id)
+    if recoverability.assess(deposit, pieces, now, fresh).state == recoverability.NOT_RECOVERABLE:
+        return "no_way_back", {}
+
+    def is_amiss(piece: CustodyRow) -> bool:
+        until = recoverability.proven_until(piece, fresh)
+        return until is None or until <= now
+
+    amiss = _by_kind(pieces, is_amiss)
+    for kind, message in _OF_PIECES.items():
+        if kind in amiss:
+            more = {"contact": name_of(custodian, db, amiss[kind])} if kind[0] == "contact" else {}
+            return message, more
+    return "deposit_complete" if deposit.contacts_needed else "deposit_active", {}
+
+
+def _by_kind(
+    pieces: list[CustodyRow], is_amiss: Callable[[CustodyRow], bool]
+) -> dict[tuple[str, str], str]:
+    return {(piece.role, piece.state): piece.id for piece in pieces if is_amiss(piece)}
