@@ -148,12 +148,12 @@ def _lines(cli: Cli, value: Any, indent: str = "") -> Iterator[str]:
     ),
 )
 def export(cli: Cli, account: str, out: Path) -> None:
-    from escrow.admin import views
+    from escrow.admin import reporting
 
     if out.exists():
         raise there_is_one(out)
     with opened(cli) as web, web.database.transaction() as db:
-        data = views.export(db, web, account)
+        data = reporting.of_account(db, web, "host", account)
     write(out, data)
     cli.terminal.answer(str(out))
     cli.terminal.document({"file": str(out), "account": account})

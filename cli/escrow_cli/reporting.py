@@ -144,8 +144,9 @@ def _refused(error: Any) -> Refused:
     return Refused(message, hint, reason=error.code, code=error.code)
 
 
-def verify_file(cli: Cli, path: str) -> None:
-    """Check a report without any service, and say what it shows."""
+def verify_file(cli: Cli, path: str, ledger_key: str | None = None) -> None:
+    """Check a report without any service, and say what it shows; its format says which it is."""
+    from escrow.custodyreport import FORMAT
     from escrow.protocol.errors import ProtocolError
 
     try:
@@ -157,6 +158,13 @@ def verify_file(cli: Cli, path: str) -> None:
         raise Usage(
             N_("A PDF cannot be checked."), N_("Take the file beside it that ends in .json.")
         )
+    if data.startswith(f'{{"format":"{FORMAT}"'.encode()):
+        from escrow_cli import custodyfile
+
+        custodyfile.verify(cli, data, ledger_key)
+        return
+    if ledger_key is not None:
+        raise Usage(N_("A drill's report brings its own ledger key: leave out --ledger-key."))
     try:
         report = Report.parse(data)
     except ProtocolError as error:

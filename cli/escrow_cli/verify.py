@@ -1,5 +1,5 @@
 """`escrow verify`: check the ledger (same key, history only continued, my entries really in it), a
-drill's report, or what a site serves to browsers.
+drill's or a provider's report, or what a site serves to browsers.
 """
 
 from __future__ import annotations
@@ -45,14 +45,24 @@ class Entry:
     click.option("--piece", "path", metavar="FILE", help=N_("As a contact: your card file.")),
     click.option("--address", help=N_("Your mail address.")),
     click.option(
-        "--report", metavar="FILE", help=N_("A drill's report (JSON), without the service.")
+        "--report",
+        metavar="FILE",
+        help=N_("A drill's or a provider's report (JSON), without the service."),
+    ),
+    click.option(
+        "--ledger-key", metavar="KEY", help=N_("With --report: the ledger key that you know.")
     ),
     click.option(
         "--site", metavar="URL", help=N_("What this address serves to browsers was published.")
     ),
 )
 def verify(
-    cli: Cli, path: str | None, address: str | None, report: str | None, site: str | None
+    cli: Cli,
+    path: str | None,
+    address: str | None,
+    report: str | None,
+    ledger_key: str | None,
+    site: str | None,
 ) -> None:
     if site:
         from escrow_cli.site import verify_site
@@ -62,7 +72,7 @@ def verify(
     if report:
         from escrow_cli.reporting import verify_file
 
-        verify_file(cli, report)
+        verify_file(cli, report, ledger_key)
         return
     if path:
         ledger, entries = _of_piece(cli, path)

@@ -181,6 +181,13 @@ class KeysIn(FilterIn):
     after: Place | None = None
 
 
+class ReportOut(Body):
+    """A report as text, to be kept byte for byte; `next` is where the next part begins."""
+
+    report: str
+    next: Place | None
+
+
 class ExportOut(Body):
     """A part of a list as CSV (RFC 4180, UTF-8); `next` is where the next part begins."""
 

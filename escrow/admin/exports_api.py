@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from escrow.admin import bodies, exporting, signin
+from escrow.admin import bodies, exporting, reporting, signin
 from escrow.admin.filters import Cursor
 from escrow.admin.roles import SEE_ALL
-from escrow.api import ADMIN, api_blueprint
+from escrow.api import ADMIN, Empty, api_blueprint
 from escrow.context import web
 
 blueprint = api_blueprint("admin_exports")
@@ -24,3 +24,31 @@ def export_keys(json_data: bodies.KeysIn) -> Any:
             db, context, actor, json_data.chosen(), Cursor.read(json_data.after or "")
         )
     return {"csv": text, "next": str(following) if following else None}
+
+
+@blueprint.post("/admin/exports/reports")
+@blueprint.input(bodies.KeysIn)
+@blueprint.output(bodies.ReportOut)
+@blueprint.doc(security=ADMIN, responses={401: "", 403: "", 404: "", 503: ""})
+def export_report(json_data: bodies.KeysIn) -> Any:
+    """Hand out a part of the list as a report that `escrow verify --report` checks offline."""
+    context = web()
+    with context.database.transaction() as db:
+        actor = signin.require(db, SEE_ALL, step_up=True)
+        data, following = reporting.of_keys(
+            db, context, actor, json_data.chosen(), Cursor.read(json_data.after or "")
+        )
+    return {"report": data.decode(), "next": str(following) if following else None}
+
+
+@blueprint.post("/admin/deposits/<id:deposit>/report")
+@blueprint.input(Empty)
+@blueprint.output(bodies.ReportOut)
+@blueprint.doc(security=ADMIN, responses={401: "", 403: "", 404: "", 503: ""})
+def export_history(deposit: str, json_data: Empty) -> Any:
+    """Hand out one key's history as a report that anybody checks without the service."""
+    context = web()
+    with context.database.transaction() as db:
+        actor = signin.require(db, SEE_ALL, step_up=True)
+        data = reporting.of_deposit(db, context, f"admin {actor.admin}", deposit)
+    return {"report": data.decode(), "next": None}

@@ -4,7 +4,6 @@ Addresses are masked, labels and secrets are not shown. Every list is read in th
 that serves it, `after` the last identifier of the page before.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -20,17 +19,14 @@ from escrow.context import Web
 from escrow.deposit import custodies
 from escrow.deposit.models import CustodyRow, Deposit
 from escrow.errors import NotFound
-from escrow.ledger import read
-from escrow.ledger.append import append
 from escrow.ledger.models import LedgerEvent
-from escrow.protocol.encoding import b64url, dump_json, grouped
+from escrow.protocol.encoding import grouped
 from escrow.protocol.ledger import Event
 from escrow.recovery.flow import times_of
 from escrow.recovery.models import Recovery
 from escrow.webkeys import ForgedRow
 
 PAGE = 50
-EXPORT_FORMAT = "escrow/v1/export"
 Line = dict[str, Any]
 
 
@@ -219,56 +215,3 @@ def approvals_of(db: Session, identifier: str) -> list[Approval]:
     if not found:
         raise NotFound
     return found
-
-
-def export(db: Session, web: Web, account: str) -> bytes:
-    """Write a customer's custody record, and say `admin exported` in the same transaction.
-
-    Everything in it can be checked without us: each entry of the ledger with nonce and proof of
-    inclusion, each deposit's manifest with its owner's signature. Raises NotFound, Unavailable.
-    """
-    row = db.get(Account, account)
-    if row is None:
-        raise NotFound
-    owned = list(db.scalars(select(Deposit).where(Deposit.account == account)))
-    document = {
-        "format": EXPORT_FORMAT,
-        "account": account,
-        "state": row.state,
-        "exported_at": web.clock.now(),
-        "ledger_vkey": read.current_keys(db).ledger_vkey,
-        "checkpoint": read.needed_checkpoint(db).note,
-        "deposits": [_exported(db, deposit) for deposit in owned],
-        "entries": _entries(db, account),
-    }
-    data = dump_json(document) + b"\n"
-    said = {"what": "custody record", "body_sha256": hashlib.sha256(data).digest()}
-    append(db, web.author, "admin exported", said, account=account)
-    return data
-
-
-def _exported(db: Session, row: Deposit) -> Line:
-    return {
-        "deposit": row.id,
-        "state": row.state,
-        "manifest": b64url(row.manifest),
-        "manifest_signature": b64url(row.manifest_signature),
-        "custodies": [_custody(line) for line in custodies.custodies_of(db, row.id)],
-    }
-
-
-def _entries(db: Session, account: str) -> list[Line]:
-    newest = read.needed_checkpoint(db)
-    query = (
-        select(LedgerEvent)
-        .where(
-            LedgerEvent.account == account,
-            LedgerEvent.index < newest.size,
-            LedgerEvent.body.is_not(None),
-        )
-        .order_by(LedgerEvent.index)
-    )
-    return [
-        {**read.entry_document(row), "proof": read.inclusion(db, row.index or 0)}
-        for row in db.scalars(query)
-    ]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import CDPSession, Page, Route, expect
 from sqlalchemy import func, select
 
+from escrow import custodyreport
 from escrow.admin import people
 from escrow.admin.models import Admin
 from escrow.ledger.models import LedgerEvent
+from escrow.protocol.ledger import Event
 from tests.browser.conftest import Watched
 from tests.browser.walks import AUTHENTICATOR
 from tests.support.world import World
@@ -107,6 +111,30 @@ def test_what_the_log_says_of_a_key_is_proven_by_the_admins_browser(
     page.locator("[data-history] > summary").click()
     page.locator("[data-slot=history]").get_by_text("we stopped here").wait_for()
     assert page.locator("[data-history] ol li").count() == 0
+
+
+@pytest.mark.usefixtures("line")
+def test_reports_with_proofs_are_saved_byte_for_byte(site: World, watched: Watched) -> None:
+    page = watched.page
+    made, _ = site.enrol(site.customer())
+    enter(site, page)
+    vkey = site.keys.signer.verifier.vkey
+    for path, button, named in (
+        ("/admin/custody", "[data-report]", False),
+        (f"/admin/deposits/{made.deposit}", "[data-report-of]", True),
+    ):
+        site.clock.move(6 * 60)
+        page.goto(f"{site.settings.public_url}{path}")
+        with page.expect_download() as download:
+            page.click(button)
+        data = Path(download.value.path()).read_bytes()
+        [line] = custodyreport.check(data, vkey).lines
+        assert (line.deposit, line.manifest is not None) == (made.deposit, named)
+        page.locator("[role=status]:visible").filter(has_text=re.compile("[Ss]aved")).wait_for()
+        with site.database.reading() as db:
+            query = select(LedgerEvent.body).where(LedgerEvent.type == "admin exported")
+            said = [Event.parse(body or b"").data["body_sha256"] for body in db.scalars(query)]
+        assert sha256(data).digest() in said
 
 
 def test_who_does_not_show_the_passkey_gets_no_list_and_does_not_come_in(

@@ -21,3 +21,12 @@ export function saveFile(name, bytes, type) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(address), READ_MILLISECONDS);
 }
+
+/**
+ * Save a report, which is checked byte for byte, as it came.
+ * @param {string} text
+ * @param {string} name
+ */
+export function saveReport(text, name) {
+  saveFile(name, new TextEncoder().encode(text), "application/json");
+}

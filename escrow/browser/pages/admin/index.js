@@ -4,8 +4,8 @@
 import { confirmed, onPress } from "../../ui/adminacts.js";
 import { Api } from "../../ui/api.js";
 import { all, fill } from "../../ui/dom.js";
-import { saveFile } from "../../ui/saving.js";
-import { say } from "../../ui/words.js";
+import { saveFile, saveReport } from "../../ui/saving.js";
+import { count, say } from "../../ui/words.js";
 
 const api = new Api();
 
@@ -33,5 +33,22 @@ async function save({ dataset }) {
   fill(document, { exported: say("exported") });
 }
 
+/** Every part is a report of its own, which can be checked alone. @param {HTMLElement} button */
+async function report({ dataset }) {
+  const wanted = Object.fromEntries(new URLSearchParams(dataset.report));
+  /** @type {string | null} */
+  let after = null;
+  let number = 0;
+  do {
+    /** @type {{ report: string, next: string | null }} */
+    const part = await confirmed(api, () => api.post("admin/exports/reports", { ...wanted, after }));
+    number += 1;
+    saveReport(part.report, `custody-report-${number}.json`);
+    fill(document, { exported: count("reported", number) });
+    after = part.next;
+  } while (after !== null);
+}
+
+for (const button of all("[data-report]")) onPress(button, () => report(button));
 for (const button of all("[data-end]")) onPress(button, () => end(button));
 for (const button of all("[data-export]")) onPress(button, () => save(button));

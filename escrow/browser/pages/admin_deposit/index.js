@@ -2,11 +2,15 @@
 
 import { Client } from "../../client/http.js";
 import { Memory } from "../../client/ledger.js";
+import { confirmed, onPress } from "../../ui/adminacts.js";
+import { Api } from "../../ui/api.js";
 import { fill, one } from "../../ui/dom.js";
 import { lines } from "../../ui/history.js";
 import { sentence } from "../../ui/problems.js";
+import { saveReport } from "../../ui/saving.js";
 import { count, language, say } from "../../ui/words.js";
 
+const api = new Api();
 const leaving = new AbortController();
 const line = { client: new Client({ locale: language(), signal: leaving.signal }), memory: new Memory() };
 const section = /** @type {HTMLDetailsElement} */ (one("[data-history]"));
@@ -33,3 +37,10 @@ async function showHistory() {
 }
 
 section.addEventListener("toggle", showHistory);
+const button = one("[data-report-of]");
+onPress(button, async () => {
+  const number = button.dataset.reportOf ?? "";
+  const made = await confirmed(api, () => api.post(`admin/deposits/${number}/report`));
+  saveReport(made.report, `custody-report-${number.slice(0, 8)}.json`);
+  fill(document, { saved: say("saved") });
+});
