@@ -27,6 +27,7 @@ def all_acts() -> list[Act]:
         approvals,
         closing,
         drilling,
+        erasing,
         governing,
         notices,
         reactions,
@@ -38,7 +39,7 @@ def all_acts() -> list[Act]:
 
     acts = (reactions.act, notices.count, timed.make_ready, timed.expire, timed.drop_drafts)
     more = (timed.wipe_sessions, timed.pause, closing.destroy, timed.close_accounts, timed.verify)
-    last = (replacing.act, drilling.act, reminders.act, aging.act)
+    last = (erasing.act, replacing.act, drilling.act, reminders.act, aging.act)
     return [*acts, *more, *last, governing.found, approvals.Audit(), Housekeeping()]
 
 
@@ -49,6 +50,7 @@ def _looked_for() -> dict[Act, Select[Any]]:
         aging,
         closing,
         drilling,
+        erasing,
         governing,
         notices,
         reactions,
@@ -68,6 +70,7 @@ def _looked_for() -> dict[Act, Select[Any]]:
         timed.pause: timed.PAUSED_DUE,
         closing.destroy: closing.DUE,
         timed.close_accounts: timed.CLOSED_DUE,
+        erasing.act: erasing.DUE,
         timed.verify: timed.VERIFIED_DUE,
         replacing.act: replacing.DUE,
         drilling.act: drilling.DUE,
