@@ -17,6 +17,8 @@ from bench.measure import Line, Part, milliseconds
 from bench.service import _directory
 from escrow.account.models import Account, Address
 from escrow.admin import people, signin
+from escrow.admin.overview import OUTCOMES, ROLES
+from escrow.admin.unusual import KINDS
 from escrow.app import create_app
 from escrow.clock import SystemClock
 from escrow.config import Settings
@@ -25,6 +27,7 @@ from escrow.db import Database
 from escrow.deposit.models import CustodyRow, Deposit, RecoverabilityChange, RecoverabilityCount
 from escrow.headers import admin_cookie_name
 from escrow.install import install
+from escrow.ledger.models import DailyCount
 from escrow.webkeyfile import load
 from escrow.webkeys import WebKeys
 from tests.support import postgres
@@ -102,6 +105,13 @@ def _state(number: int) -> str:
     return next((state for step, state in SHARES if number % step == 0), "safe")
 
 
+# What charts and comparisons are drawn from; a few a day, whatever the number of keys.
+DAILY = (
+    *(f"custody attested {role}" for role in ROLES),
+    *{*KINDS, *(f"recovery {outcome}" for outcome in OUTCOMES)},
+)
+
+
 def fill(database: Database, keys: WebKeys, deposits: int, now: int = 0) -> None:
     """Write keys with all that belongs to them into an empty database, a year old at `now`."""
     now = now or int(time.time())
@@ -116,10 +126,12 @@ def fill(database: Database, keys: WebKeys, deposits: int, now: int = 0) -> None
         for number in range(deposits):
             counts[_state(number)] += 1
         for ago in range(365, -1, -1):
+            day = now // DAY_SECONDS - ago
             for state, count in counts.items():
                 part = count * (365 - ago) // 365
-                day = now // DAY_SECONDS - ago
                 db.add(RecoverabilityCount(state=state, day=day, count=part))
+            for kind in DAILY:
+                db.add(DailyCount(kind=kind, day=day, count=deposits // 400 + ago % 7))
     with database.engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
 

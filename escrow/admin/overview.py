@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from escrow.admin import unusual
 from escrow.admin.models import Approval
 from escrow.context import Web
 from escrow.deposit import recoverability
+from escrow.ledger import daily
 from escrow.ledger.models import CheckpointRow
 from escrow.mail.models import Outbox
 from escrow.recovery.models import Recovery
@@ -15,6 +17,10 @@ from escrow.recovery.models import Recovery
 DAY_SECONDS = 86400
 YEAR_DAYS = 365
 MONTH_DAYS = 30
+ATTESTED_DAYS = 90
+WEEKS, WEEK_DAYS = 52, 7
+ROLES = ("customer", "contact", "provider")
+OUTCOMES = ("completed", "vetoed", "expired")
 MOST = 1000  # counted to here, and "more" from there
 
 
@@ -23,7 +29,8 @@ class Overview:
     """Counts now, of every day of a year, and of what is under way.
 
     `days` begins `YEAR_DAYS` before today. `refused` are mails that no server took, `approvals`
-    proposals that wait for another signature.
+    proposals that wait for another signature. `attested` are proofs of pieces on each of the last
+    90 days, by whose piece; `outcomes` are ended recoveries in each of the last 52 weeks.
     """
 
     counts: dict[str, int]
@@ -33,6 +40,9 @@ class Overview:
     approvals: int
     size: int
     signed_at: int | None
+    attested: dict[str, list[int]]
+    outcomes: dict[str, list[int]]
+    unusual: int
 
     @property
     def total(self) -> int:
@@ -63,7 +73,26 @@ def look(db: Session, web: Web) -> Overview:
         approvals=_waiting(db),
         size=newest.size if newest is not None else 0,
         signed_at=newest.at if newest is not None else None,
+        attested=_attested(db, today),
+        outcomes=_outcomes(db, today),
+        unusual=sum(number.is_unusual for number in unusual.look(db, web.clock.now())),
     )
+
+
+def _attested(db: Session, today: int) -> dict[str, list[int]]:
+    kinds = {f"custody attested {role}": role for role in ROLES}
+    found = daily.history(db, list(kinds), today - ATTESTED_DAYS + 1, today)
+    return {kinds[kind]: days for kind, days in found.items()}
+
+
+def _outcomes(db: Session, today: int) -> dict[str, list[int]]:
+    kinds = {f"recovery {outcome}": outcome for outcome in OUTCOMES}
+    found = daily.history(db, list(kinds), today - WEEKS * WEEK_DAYS + 1, today)
+    weeks = range(0, WEEKS * WEEK_DAYS, WEEK_DAYS)
+    return {
+        kinds[kind]: [sum(days[start : start + WEEK_DAYS]) for start in weeks]
+        for kind, days in found.items()
+    }
 
 
 def refused_mails(db: Session) -> list[Outbox]:

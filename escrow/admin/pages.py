@@ -21,6 +21,7 @@ from escrow.admin import (
     saved,
     signin,
     support,
+    unusual,
     views,
 )
 from escrow.admin.filters import Cursor, Filter
@@ -77,10 +78,24 @@ def start(actor: Actor) -> Response:
         risk=risk,
         lost=lost,
     )
-    chart = charts.stacked(found.days, said)
-    return admin_page(
-        actor, "admin/overview.html", found=found, chart=chart, now=context.clock.now()
-    )
+    attested = words.gettext("Proofs of pieces on each of the last 90 days, by whose piece.")
+    outcomes = words.gettext("Ended recoveries in each of the last 52 weeks, by how they ended.")
+    drawn = {
+        "chart": charts.stacked(found.days, said),
+        "attested": charts.stacked(found.attested, attested),
+        "outcomes": charts.stacked(found.outcomes, outcomes),
+    }
+    return admin_page(actor, "admin/overview.html", found=found, now=context.clock.now(), **drawn)
+
+
+@blueprint.get("/admin/unusual")
+@shown_to(SEE_ALL)
+def unusual_numbers(actor: Actor) -> Response:
+    """Show what happened more often lately than it usually does."""
+    with web().database.reading() as db:
+        numbers = unusual.look(db, web().clock.now())
+    values = {"least": unusual.LEAST, "times": unusual.TIMES}
+    return admin_page(actor, "admin/unusual.html", numbers=numbers, **values)
 
 
 @blueprint.get("/admin/custody")

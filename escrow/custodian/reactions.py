@@ -13,6 +13,7 @@ from escrow.custodian import (
     aging,
     approvals,
     contacts,
+    counting,
     deposits,
     instructions,
     notices,
@@ -109,6 +110,15 @@ def _and_keep_old(first: Reaction | None) -> Reaction:
     return react
 
 
+def _and_count(first: Reaction | None) -> Reaction:
+    def react(custodian: Custodian, db: Session, entry: Entry) -> None:
+        if first is not None:
+            first(custodian, db, entry)
+        counting.count(custodian, db, entry)
+
+    return react
+
+
 DUE = (
     select(LedgerEvent.position)
     .where(LedgerEvent.acted == false(), LedgerEvent.index.is_not(None))
@@ -117,6 +127,7 @@ DUE = (
 # What makes a replacement worth less brings back what it was to replace.
 REACTIONS |= {kind: _and_keep_old(REACTIONS.get(kind)) for kind in replacing.WEAKENS}
 REACTIONS |= {kind: _and_assess(REACTIONS.get(kind)) for kind in aging.CHANGES}
+REACTIONS |= {kind: _and_count(REACTIONS.get(kind)) for kind in counting.COUNTED}
 
 
 def act(custodian: Custodian) -> int:

@@ -81,3 +81,13 @@ class CheckpointRow(Base):
     hash: Mapped[bytes] = binary(32, unique=True)
     at: Mapped[int] = seconds()
     note: Mapped[str] = mapped_column(Text)
+
+
+class DailyCount(Base):
+    """How many entries of a kind there were on a day, which counts from 1970 (UTC)."""
+
+    __tablename__ = "daily_count"
+
+    kind: Mapped[str] = mapped_column(String(48), primary_key=True)
+    day: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    count: Mapped[int] = mapped_column(BigInteger)

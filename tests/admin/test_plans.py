@@ -88,6 +88,7 @@ def test_no_page_reads_a_whole_table(world: World, olga: Crew) -> None:
         *(f"/admin/custody?{filter}&after=1000-{middle}" for filter in FILTERS if "=" in filter),
         f"/admin/support/{admins.id_of('account', 7)}",
         *("/admin/recoveries", "/admin/approvals", "/admin/mail", "/admin/losses", "/admin/you"),
+        "/admin/unusual",
         "/admin/ledger",
     ):
         assert olga.page(path).status_code == 200, path

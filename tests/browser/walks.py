@@ -15,7 +15,9 @@ import cbor2
 from playwright.sync_api import Page
 
 from escrow.admin import people
+from escrow.admin.overview import OUTCOMES
 from escrow.deposit.models import CustodyRow, RecoverabilityCount
+from escrow.ledger.models import DailyCount
 from escrow.mail.models import Outbox
 from escrow.protocol.kit import Card
 from tests.browser.seeing import Eye
@@ -644,7 +646,8 @@ def admin(visitor: Visitor) -> None:
     eye.see("admin: waits to be let in")
     site.run()
     page.wait_for_url("**/admin")
-    page.locator("summary").click()
+    for summary in page.locator("summary").all():
+        summary.click()
     eye.see("admin: overview")
     visitor.open("/admin/custody")
     eye.see("admin: keys")
@@ -682,6 +685,8 @@ def admin(visitor: Visitor) -> None:
     eye.see("admin: log")
     visitor.open("/admin/losses")
     eye.see("admin: losses")
+    visitor.open("/admin/unusual")
+    eye.see("admin: unusual numbers")
     visitor.open("/admin/mail")
     eye.see("admin: mail")
     visitor.open("/admin/support")
@@ -768,6 +773,15 @@ def some_keys(visitor: Visitor) -> Deposited:
         for ago in range(300, 1, -1):
             for state, count in (("safe", 30 - ago // 10), ("at_risk", 3 + ago % 3)):
                 db.add(RecoverabilityCount(state=state, day=today - ago, count=count))
+        for ago in range(360, 0, -1):
+            for kind, count in (
+                ("custody attested customer", ago % 4),
+                ("custody attested contact", (ago * 7) % 5),
+                ("custody attested provider", 3 + ago % 2),
+                *((f"recovery {word}", int(ago % 9 == i)) for i, word in enumerate(OUTCOMES)),
+                ("recovery opened", 4 * (ago < 5)),
+            ):
+                db.add(DailyCount(kind=kind, day=today - ago, count=count))
     return made
 
 
@@ -795,7 +809,7 @@ STATIC = ("/",)
 WALKS = {
     "admin": Walk(
         ("/admin/invitation", "/admin/sign-in", "/admin", "/admin/custody", "/admin/recoveries",
-         "/admin/approvals", "/admin/mail", "/admin/losses", "/admin/ledger",
+         "/admin/approvals", "/admin/mail", "/admin/losses", "/admin/unusual", "/admin/ledger",
          "/admin/people", "/admin/service",
          "/admin/backup",
          "/admin/approvals/<id:proposal>", "/admin/propose/<operation>/<target>",
@@ -805,7 +819,7 @@ WALKS = {
          "admin: overview", "admin: keys",
          "admin: nobody here has this address", "admin: a view of pieces",
          "admin: no such key", "admin: a key", "admin: what the log says", "admin: recoveries",
-         "admin: log", "admin: losses", "admin: mail",
+         "admin: log", "admin: losses", "admin: unusual numbers", "admin: mail",
          "admin: nobody has this address", "admin: a customer calls",
          "admin: instructions sent again",
          "admin: a link for somebody", "admin: admins",

@@ -8,7 +8,10 @@ from itertools import combinations, pairwise
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from escrow.custodian import counting
 from escrow.deposit.models import CustodyRow, Deposit, RecoverabilityChange, RecoverabilityCount
+from escrow.ledger.models import DailyCount, LedgerEvent
+from escrow.protocol.ledger import Event
 from escrow.protocol.manifest import Manifest
 
 WAYS = (("customer", "contact"), ("customer", "provider"), ("contact", "provider"))
@@ -41,8 +44,29 @@ def _dates(line: CustodyRow) -> tuple[int, int]:
     return line.last_share_at or 0, line.last_check_at or 0
 
 
+def happened(db: Session) -> Counter[tuple[str, int]]:
+    """Count from the ledger what charts are drawn from: (kind, day)."""
+    found: Counter[tuple[str, int]] = Counter()
+    kinds = {row.id: row.kind for row in db.scalars(select(Deposit))}
+    roles = {row.id: row.role for row in db.scalars(select(CustodyRow))}
+    query = select(LedgerEvent).where(LedgerEvent.index.is_not(None), LedgerEvent.acted)
+    for row in db.scalars(query):
+        event = Event.parse(row.body or b"")
+        kind = event.type
+        if kind not in counting.COUNTED:
+            continue
+        if kind == "custody attested":
+            kind += f" {roles[str(event.custody)]}"
+        elif kinds.get(str(event.deposit)) == "drill":
+            kind = f"drill {kind}"
+        found[(kind, event.at // 86400)] += 1
+    return found
+
+
 def check(db: Session, now: int, fresh: int) -> Counter[str]:
     """Compare what is stored with a recount; returns the counts."""
+    days = {(row.kind, row.day): row.count for row in db.scalars(select(DailyCount))}
+    assert days == dict(happened(db))
     expected: Counter[str] = Counter()
     for deposit in db.scalars(select(Deposit)):
         lines = list(db.scalars(select(CustodyRow).where(CustodyRow.deposit == deposit.id)))

@@ -372,6 +372,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_recoverability_change_deposit", "recoverability_change", ["deposit", "id"])
     op.create_table(
+        "daily_count",
+        sa.Column("kind", sa.String(length=48), nullable=False),
+        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "day", name="pk_daily_count"),
+    )
+    op.create_table(
         "recoverability_count",
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
@@ -535,6 +542,7 @@ def downgrade() -> None:
         "session",
         "recoverability_count",
         "recoverability_change",
+        "daily_count",
         "rate_count",
         "outbox",
         "mail_token",
