@@ -14,6 +14,7 @@ from escrow.admin import (
     charts,
     clocks,
     custody,
+    drills,
     health,
     losses,
     overview,
@@ -158,6 +159,21 @@ def lost(actor: Actor) -> Response:
         lines, following = losses.page(db, context, int(days), int(before))
     values = {"lines": lines, "following": following, "days": int(days), "periods": PERIODS}
     return admin_page(actor, "admin/losses.html", **values)
+
+
+@blueprint.get("/admin/drills")
+@shown_to(SEE_ALL)
+def practised(actor: Actor) -> Response:
+    """List the keys that were never practised with, or when they were."""
+    show, after = request.args.get("show", ""), request.args.get("after", "0-")
+    at, _, number = after.partition("-")
+    if show not in {"", "done"} or not _NUMBER.match(at) or not (number == "" or _ID.match(number)):
+        raise NotFound
+    is_done = show == "done"
+    with web().database.reading() as db:
+        lines, following = drills.page(db, web(), (int(at), number), is_done=is_done)
+    values = {"lines": lines, "following": following, "done": is_done}
+    return admin_page(actor, "admin/drills.html", **values)
 
 
 @blueprint.get("/admin/recoveries")

@@ -35,6 +35,7 @@ def act(custodian: Custodian) -> int:
         drill, row.drill = row.drill, None
         try:
             _prove(custodian, db, row, drill)
+            row.drilled_at = custodian.clock.now()
         except Refusal as refusal:
             custodian.alarm("drill refused", deposit=row.id, reason=refusal.reason)
         return True

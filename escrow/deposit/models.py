@@ -20,7 +20,8 @@ class Deposit(Base):
     What the client sent never changes; `state` and the times are a cache of the ledger.
     `replaced_signature` is the signature, by the owner key of the deposit that this one `replaces`,
     over this one's manifest hash; kept until the other is destroyed. `drill` is the drill for which
-    the custodian has yet to prove the provider's piece. `recoverability` is since
+    the custodian has yet to prove the provider's piece, and `drilled_at` when it last did, 0 for
+    never. `recoverability` is since
     `recoverability_at` what `escrow.deposit.recoverability` says; age alone may change it at
     `recoverability_until`.
     """
@@ -31,6 +32,7 @@ class Deposit(Base):
         Index("ix_deposit_state_id", "state", "id"),
         Index("ix_deposit_replaces", "replaces"),
         Index("ix_deposit_recoverability", "recoverability", "id"),
+        Index("ix_deposit_drilled_at", "drilled_at", "id"),
         Index("ix_deposit_policy", "contacts_needed", "contacts_count", "id"),
         Index(
             "ix_deposit_recoverability_until",
@@ -69,6 +71,7 @@ class Deposit(Base):
     body_sha256: Mapped[bytes] = binary(32)
     replaced_signature: Mapped[bytes | None] = binary(64)
     drill: Mapped[str | None] = identifier()
+    drilled_at: Mapped[int] = seconds(default=0)
     recoverability: Mapped[str | None] = mapped_column(String(16))
     recoverability_at: Mapped[int | None] = seconds()
     recoverability_until: Mapped[int | None] = seconds()

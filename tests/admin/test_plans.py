@@ -89,6 +89,8 @@ def test_no_page_reads_a_whole_table(world: World, olga: Crew) -> None:
         f"/admin/support/{admins.id_of('account', 7)}",
         *("/admin/recoveries", "/admin/approvals", "/admin/mail", "/admin/losses", "/admin/you"),
         "/admin/unusual",
+        "/admin/drills",
+        "/admin/drills?show=done",
         "/admin/ledger",
     ):
         assert olga.page(path).status_code == 200, path

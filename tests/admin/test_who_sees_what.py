@@ -31,6 +31,7 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("GET", "/admin/recoveries"): SEE_ALL,
     ("GET", "/admin/losses"): SEE_ALL,
     ("GET", "/admin/unusual"): SEE_ALL,
+    ("GET", "/admin/drills"): SEE_ALL,
     ("GET", "/admin/ledger"): SEE_ALL,
     ("GET", "/admin/approvals"): SEE_ALL,
     ("GET", "/admin/approvals/<id:proposal>"): SEE_ALL,

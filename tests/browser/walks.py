@@ -16,7 +16,7 @@ from playwright.sync_api import Page
 
 from escrow.admin import people
 from escrow.admin.overview import OUTCOMES
-from escrow.deposit.models import CustodyRow, RecoverabilityCount
+from escrow.deposit.models import CustodyRow, Deposit, RecoverabilityCount
 from escrow.ledger.models import DailyCount
 from escrow.mail.models import Outbox
 from escrow.protocol.kit import Card
@@ -687,6 +687,10 @@ def admin(visitor: Visitor) -> None:
     eye.see("admin: losses")
     visitor.open("/admin/unusual")
     eye.see("admin: unusual numbers")
+    visitor.open("/admin/drills")
+    eye.see("admin: never practised")
+    visitor.open("/admin/drills?show=done")
+    eye.see("admin: practised")
     visitor.open("/admin/mail")
     eye.see("admin: mail")
     visitor.open("/admin/support")
@@ -768,6 +772,8 @@ def some_keys(visitor: Visitor) -> Deposited:
     site.run()
     site.open_recovery(customer, made)
     bounced(site, customer.account)
+    with site.database.transaction() as db:
+        db.get_one(Deposit, made.deposit).drilled_at = site.clock.now()
     today = site.clock.now() // 86400
     with site.database.transaction() as db:
         for ago in range(300, 1, -1):
@@ -809,7 +815,8 @@ STATIC = ("/",)
 WALKS = {
     "admin": Walk(
         ("/admin/invitation", "/admin/sign-in", "/admin", "/admin/custody", "/admin/recoveries",
-         "/admin/approvals", "/admin/mail", "/admin/losses", "/admin/unusual", "/admin/ledger",
+         "/admin/approvals", "/admin/mail", "/admin/losses", "/admin/unusual",
+         "/admin/drills", "/admin/ledger",
          "/admin/people", "/admin/service",
          "/admin/backup",
          "/admin/approvals/<id:proposal>", "/admin/propose/<operation>/<target>",
@@ -819,7 +826,8 @@ WALKS = {
          "admin: overview", "admin: keys",
          "admin: nobody here has this address", "admin: a view of pieces",
          "admin: no such key", "admin: a key", "admin: what the log says", "admin: recoveries",
-         "admin: log", "admin: losses", "admin: unusual numbers", "admin: mail",
+         "admin: log", "admin: losses", "admin: unusual numbers",
+         "admin: never practised", "admin: practised", "admin: mail",
          "admin: nobody has this address", "admin: a customer calls",
          "admin: instructions sent again",
          "admin: a link for somebody", "admin: admins",

@@ -1,5 +1,6 @@
 """The service's part of a drill: the provider proves anew, contacts are asked, once a drill."""
 
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from escrow.deposit.models import Deposit
 from escrow.ledger.append import append
 from escrow.protocol import slip39
 from escrow.recovery import opening as recoveries
+from tests.admin.crew import hired
 from tests.deposit.test_replacing import events, kinds
 from tests.support.people import Contact, Customer, Deposited, Session, make_deposit, new_id
 from tests.support.world import World
@@ -226,3 +228,46 @@ def test_a_real_deposit_is_recovered_after_a_drill_as_before(
     assert customer.http.get(f"/recoveries/{recovery}").ok()["wait_seconds"] == 3 * DAY
     body = {"deposit": dummy.deposit, "reason": ""}
     assert customer.http.put(f"/recoveries/{new_id()}", body).json["state"] == "closed"
+
+
+def test_admins_see_who_has_practised_and_when_and_who_never_has(
+    world: World,
+    customer: Customer,
+    enrolled: tuple[Deposited, Contact],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made, _ = enrolled
+    never = [world.enrol(customer)[0].deposit for _ in range(3)]
+    olga = hired(world, "auditor")
+
+    def listed(query: str = "") -> list[str]:
+        text = olga.page(f"/admin/drills{query}").text
+        return re.findall(r"/admin/deposits/([0-9a-f]{32})", text)
+
+    assert sorted(listed()) == sorted([made.deposit, *never])
+    assert listed("?show=done") == []
+    drilled(customer, made, completed(world, customer)).ok()
+    world.run()
+    assert listed("?show=done") == [made.deposit]
+    assert sorted(listed()) == sorted(never)
+    support = olga.page(f"/admin/support/{customer.account}").text
+    assert (support.count("Practised on "), support.count("Never practised.")) == (1, 3)
+    monkeypatch.setattr("escrow.admin.drills.PAGE", 2)
+    first = listed()
+    after = re.search(r"after=(0-[0-9a-f]{32})", olga.page("/admin/drills").text)
+    assert after is not None
+    assert sorted(first + listed(f"?after={after[1]}")) == sorted(never)
+    for wrong in ("?show=x", "?after=x", "?after=1-x"):
+        assert olga.page(f"/admin/drills{wrong}").status_code == 404
+
+
+def test_a_drill_that_was_refused_does_not_count_as_practised(
+    world: World, customer: Customer, enrolled: tuple[Deposited, Contact]
+) -> None:
+    made, _ = enrolled
+    dummy, _ = world.enrol(customer, 0, 0, kind="drill", waiting_seconds=0)
+    with world.database.transaction() as db:  # the web tier says what did not happen
+        db.execute(update(Deposit).where(Deposit.id == made.deposit).values(drill=dummy.deposit))
+    world.run()
+    with world.database.reading() as db:
+        assert db.get_one(Deposit, made.deposit).drilled_at == 0

@@ -150,6 +150,7 @@ def upgrade() -> None:
         sa.Column("body_sha256", sa.LargeBinary(length=32), nullable=False),
         sa.Column("replaced_signature", sa.LargeBinary(length=64), nullable=True),
         sa.Column("drill", sa.String(length=32), nullable=True),
+        sa.Column("drilled_at", sa.BigInteger(), nullable=False),
         sa.Column("recoverability", sa.String(length=16), nullable=True),
         sa.Column("recoverability_at", sa.BigInteger(), nullable=True),
         sa.Column("recoverability_until", sa.BigInteger(), nullable=True),
@@ -164,6 +165,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("drill IS NOT NULL"),
         postgresql_where=sa.text("drill IS NOT NULL"),
     )
+    op.create_index("ix_deposit_drilled_at", "deposit", ["drilled_at", "id"])
     op.create_index("ix_deposit_policy", "deposit", ["contacts_needed", "contacts_count", "id"])
     op.create_index("ix_deposit_recoverability", "deposit", ["recoverability", "id"])
     op.create_index(
