@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from escrow.errors import ConfigurationError
-from escrow.i18n import N_, Translator
+from escrow.i18n import LOCALES, N_, Translator
 from escrow.operators import Operator, parse_all
 from escrow.palette import COLOUR
 
@@ -67,6 +67,8 @@ class Settings:
     kms_key_id: str = ""
     kms_endpoint: str = ""
     operators: tuple[Operator, ...] = ()
+    report_to: tuple[str, ...] = ()
+    report_language: str = LOCALES[0]
     demo: bool = False
 
     @property
@@ -149,6 +151,14 @@ class Settings:
             raise ConfigurationError(N_("keyring pkcs11 needs pkcs11_module and pkcs11_token"))
         if self.keyring == "kms" and not self.kms_key_id:
             raise ConfigurationError(N_("keyring kms needs kms_key_id"))
+        if not all(re.fullmatch(r"[^\s@,]{1,64}@[^\s@,]{1,189}", to) for to in self.report_to):
+            raise ConfigurationError(
+                N_("report_to must be mail addresses, with spaces or commas between them")
+            )
+        if self.report_language not in LOCALES:
+            raise ConfigurationError(
+                N_("report_language must be one of {choices}"), choices=", ".join(LOCALES)
+            )
         if self.demo and self.listen_host not in {"127.0.0.1", "::1", "localhost"}:
             raise ConfigurationError(N_("--demo listens on the loopback address only"))
         if not self.demo and not (self.smtp_host and self.mail_from):
@@ -233,6 +243,8 @@ def _convert(name: str, value: Any) -> Any:
             return Path(value) if value else None
         if name == "operators":
             return parse_all(value)
+        if name == "report_to":
+            return tuple(value.replace(",", " ").split() if isinstance(value, str) else value)
         return str(value)
     except (TypeError, ValueError):
         raise ConfigurationError(N_("The setting “{name}” has a wrong value."), name=name) from None

@@ -36,11 +36,12 @@ def all_acts() -> list[Act]:
         timed,
     )
     from escrow.custodian.housekeeping import Housekeeping
+    from escrow.custodian.monthly import Monthly
 
     acts = (reactions.act, notices.count, timed.make_ready, timed.expire, timed.drop_drafts)
     more = (timed.wipe_sessions, timed.pause, closing.destroy, timed.close_accounts, timed.verify)
     last = (erasing.act, replacing.act, drilling.act, reminders.act, aging.act)
-    return [*acts, *more, *last, governing.found, approvals.Audit(), Housekeeping()]
+    return [*acts, *more, *last, governing.found, approvals.Audit(), Monthly(), Housekeeping()]
 
 
 @cache

@@ -13,7 +13,9 @@ from string import Template
 
 from escrow.palette import COLOUR, readable_on
 
-LINKS = frozenset({"url", "link", "custody_link", "deposit_link", "stop_link", "lost_link"})
+LINKS = frozenset(
+    {"url", "link", "custody_link", "deposit_link", "stop_link", "lost_link", "admin_link"}
+)
 _BUTTON = re.compile(r"\[([^\]]+)\] (\$[a-z_]+)\Z")
 _ITEM = re.compile(r"(?:\d+\.|-) ")
 _DEFAULT_COLOUR = "#1f5fa8"
