@@ -31,7 +31,7 @@ from escrow.deposit import closing_api, links_api, moving_api
 from escrow.ledger import api as ledger
 from escrow.mail import demo
 from escrow.recovery import api as recovery
-from escrow.recovery import collecting_api
+from escrow.recovery import collecting_api, kept_api
 from escrow.strict import MAX_BODY_LENGTH_BYTES, StrictRequest, refuse_unknown_query
 from escrow.webkeys import WebKeys
 
@@ -118,6 +118,7 @@ def _register_routes(app: EscrowApp, settings: Settings) -> None:
         moving_api.blueprint,
         recovery.blueprint,
         collecting_api.blueprint,
+        kept_api.blueprint,
         admin.blueprint,
         admin_signin.blueprint,
         admin_exports.blueprint,

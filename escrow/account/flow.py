@@ -21,6 +21,7 @@ from escrow.webkeys import WebKeys, canonical_address
 
 CLOSING_SECONDS = 30 * 86400
 MAILS_AN_HOUR = 20
+RECORD = ("account", "record")
 LIVE_STATES = ("active", "closing")
 
 Hook = Callable[[Session, Web, str, int, str], None]

@@ -4,9 +4,13 @@ from typing import Any
 
 from escrow.admin import bodies, exporting, reporting, signin
 from escrow.admin.filters import Cursor
-from escrow.admin.roles import SEE_ALL
+from escrow.admin.roles import DELAY, SEE_ALL
 from escrow.api import ADMIN, Empty, api_blueprint
 from escrow.context import web
+from escrow.ledger.append import append
+from escrow.protocol.encoding import sha256
+from escrow.recovery import kept
+from escrow.recovery.bodies import KeptOut
 
 blueprint = api_blueprint("admin_exports")
 
@@ -52,3 +56,21 @@ def export_history(deposit: str, json_data: Empty) -> Any:
         actor = signin.require(db, SEE_ALL, step_up=True)
         data = reporting.of_deposit(db, context, f"admin {actor.admin}", deposit)
     return {"report": data.decode(), "next": None}
+
+
+@blueprint.post("/admin/support/<id:account>/data")
+@blueprint.input(Empty)
+@blueprint.output(KeptOut)
+@blueprint.doc(security=ADMIN, responses={401: "", 403: "", 404: ""})
+def export_data(account: str, json_data: Empty) -> Any:
+    """Hand out all that is kept about one customer, who has asked for it; the ledger says it."""
+    context = web()
+    with context.database.transaction() as db:
+        actor = signin.require(db, DELAY, step_up=True)
+        data = kept.everything(db, context, account)
+        said = {
+            "what": f"data of account {account} by admin {actor.admin}",
+            "body_sha256": sha256(data),
+        }
+        append(db, context.author, "admin exported", said, account=account)
+    return {"data": data.decode()}

@@ -29,7 +29,6 @@ from escrow.mail import outbox
 from escrow.recovery import machine
 from escrow.webkeys import canonical_address
 
-RECORD = ("account", "record")
 MAX_ADDRESSES = 16
 
 
@@ -128,7 +127,7 @@ def move_account(order: Order) -> None:
     if order.contents["from"] != present or order.contents["to"] == present:
         raise Refusal("another customer record")
     keys = order.custodian.web_keys
-    account.record = keys.encrypt(RECORD, account.id, account.id, order.contents["to"])
+    account.record = keys.encrypt(accounts.RECORD, account.id, account.id, order.contents["to"])
     said = {
         "from": present,
         "to": order.contents["to"],

@@ -160,3 +160,9 @@ class ReleaseState(Body):
     """The state of a release."""
 
     state: str
+
+
+class KeptOut(Body):
+    """Everything that is kept about an account, as the text of a JSON file."""
+
+    data: str

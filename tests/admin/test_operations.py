@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import select
 
+from escrow.account.flow import RECORD
 from escrow.account.models import Account, Address
-from escrow.custodian.approved import RECORD
 from escrow.custodian.entries import Entries, Entry
 from escrow.deposit.models import Deposit
 from escrow.recovery import machine

@@ -26,6 +26,7 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("GET", "/admin/support/<id:account>"): EVERYBODY,
     ("POST", "/api/v1/admin/support"): EVERYBODY,
     ("POST", "/api/v1/admin/support/<id:account>/instructions"): EVERYBODY,
+    ("POST", "/api/v1/admin/support/<id:account>/data"): {"operator", "owner"},
     ("GET", "/admin/custody"): SEE_ALL,
     ("GET", "/admin/deposits/<id:deposit>"): SEE_ALL,
     ("GET", "/admin/recoveries"): SEE_ALL,
@@ -84,6 +85,7 @@ BODIES = {
     "/api/v1/admin/views": ({"name": "All"}, 201),
     "/api/v1/admin/support": ({"address": "nobody@example.org"}, 200),
     "/api/v1/admin/support/<id:account>/instructions": ({}, 202),
+    "/api/v1/admin/support/<id:account>/data": ({}, 200),
     "/api/v1/admin/step-up/challenge": ({}, 200),
     "/api/v1/admin/people": ({"name": "Eve", "role": "owner"}, 201),
 }

@@ -6,10 +6,11 @@ import { copyOf, fill, one, showIf } from "../../ui/dom.js";
 import { address, complain, digits, onSend, typed } from "../../ui/forms.js";
 import { load } from "../../ui/load.js";
 import { sentence } from "../../ui/problems.js";
+import { saveReport } from "../../ui/saving.js";
 import { withFreshCode } from "../../ui/session.js";
 import { isSure } from "../../ui/sure.js";
 import { hideTotp, showTotp } from "../../ui/totp.js";
-import { copyButtons, leaveNothingBehind } from "../../ui/widgets.js";
+import { copyButtons, flash, leaveNothingBehind } from "../../ui/widgets.js";
 import { say } from "../../ui/words.js";
 
 const api = new Api();
@@ -127,6 +128,16 @@ async function close(from) {
   if (ran) await doing(say("done.close", { date: date(until) }), async () => {});
 }
 
+async function takeData() {
+  let data = "";
+  const ran = await withFreshCode(api, session, async () => {
+    ({ data } = await api.post(`${path()}/data`));
+  });
+  if (!ran) return;
+  saveReport(data, "kept-data.json");
+  flash(one("button", form("take")), say("saved"));
+}
+
 /** Put the forms back as they were at first. */
 function reset() {
   for (const name of ["add", "confirm-address", "begin-app", "confirm-app", "close"]) form(name).reset();
@@ -156,6 +167,7 @@ onSend(form("add"), addAddress, "address");
 onSend(form("confirm-address"), confirmAddress, "code");
 onSend(form("begin-app"), beginApp);
 onSend(form("confirm-app"), confirmApp, "app");
+onSend(form("take"), takeData);
 onSend(form("close"), close);
 copyButtons();
 leaveNothingBehind();
