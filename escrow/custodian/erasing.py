@@ -60,9 +60,11 @@ def _go_on(custodian: Custodian, db: Session, account: str) -> bool:
     now = custodian.clock.now()
     entries = Entries(db, custodian.keys).of_account(account)
     ended = _ended_at(entries)
-    if ended is None or ended > now - ERASED_AFTER_SECONDS:
+    if ended is None:
         custodian.alarm("closed without its entries", account=account)
-        row.closing_at = now  # looked at again in a month
+    if ended is None or ended > now - ERASED_AFTER_SECONDS:
+        # Looked at again when it is due: a recovery may have put the end off.
+        row.closing_at = ended or now
         return False
     kept = _kept(entries, now)
     going = [entry for entry in entries if entry.event.recovery not in kept]

@@ -228,6 +228,29 @@ def test_an_erasure_that_is_cut_off_goes_on_where_it_stopped(
     assert {("address", "account"), ("totp", "account"), ("outbox", "account")} & left == set()
 
 
+def test_an_end_that_a_recovery_put_off_is_waited_for_without_an_alarm(
+    world: World, customer: Customer, caplog: pytest.LogCaptureFixture
+) -> None:
+    made, _ = world.enrol(customer, 0, 0, waiting_seconds=14 * DAY)
+    customer.http.post(f"/accounts/{customer.account}/close", {"reason": ""}).ok()
+    world.run()
+    world.wait(25 * DAY)
+    recovery = world.open_recovery(customer, made)
+    world.wait(10 * DAY)
+    customer.sign_in()
+    customer.http.post(f"/recoveries/{recovery}/veto").ok()
+    world.run()
+    ended = world.clock.now()
+    world.wait(28 * DAY)  # since the end; two months since it was to be
+    with world.database.reading() as db:
+        assert db.get_one(Account, customer.account).state == "closed"
+        assert db.get(Deposit, made.deposit) is not None
+        assert traces(world, world.web_keys.lookup(customer.address))
+    world.wait(ended + 33 * DAY - world.clock.now())
+    assert not traces(world, world.web_keys.lookup(customer.address))
+    assert "closed without its entries" not in caplog.text
+
+
 def test_nothing_is_erased_before_its_time(
     world: World, customer: Customer, lived: tuple[Deposited, list[Contact]]
 ) -> None:
