@@ -28,6 +28,7 @@ _OF_RECOVERY = {
 }
 # By role and state of a piece that is amiss; the first that is found is what to do first.
 _OF_PIECES = {
+    ("provider", "rejected"): "custody_rejected",
     ("customer", "lost"): "kit_lost",
     ("contact", "lost"): "custody_lost",
     ("contact", "declined"): "custody_declined",
@@ -86,7 +87,8 @@ def _reason(entries: list[Entry], recovery: Recovery) -> dict[str, str]:
 def _of_pieces(custodian: Custodian, db: Session, deposit: Deposit) -> tuple[str, dict[str, str]]:
     now, fresh = custodian.clock.now(), custodian.settings.proof_seconds
     pieces = custodies.custodies_of(db, deposit.id)
-    if recoverability.assess(deposit, pieces, now, fresh).state == recoverability.NOT_RECOVERABLE:
+    state = recoverability.assess(deposit, pieces, now, fresh).state
+    if state == recoverability.NOT_RECOVERABLE:
         return "no_way_back", {}
 
     def is_amiss(piece: CustodyRow) -> bool:
@@ -98,7 +100,8 @@ def _of_pieces(custodian: Custodian, db: Session, deposit: Deposit) -> tuple[str
         if kind in amiss:
             more = {"contact": name_of(custodian, db, amiss[kind])} if kind[0] == "contact" else {}
             return message, more
-    return "deposit_complete" if deposit.contacts_needed else "deposit_active", {}
+    is_whole = state == recoverability.SAFE and deposit.contacts_needed > 0
+    return "deposit_complete" if is_whole else "deposit_active", {}
 
 
 def _by_kind(

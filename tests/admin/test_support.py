@@ -157,6 +157,24 @@ def test_the_instructions_go_again_as_the_mail_that_fits_each_state(
     assert subject() == "Act today: nothing brings"
 
 
+def test_who_took_the_invitation_back_is_not_told_that_all_pieces_are_in_place(
+    world: World, sam: Crew, customer: Customer
+) -> None:
+    [contact] = world.new_contacts(1)
+    made = make_deposit(customer.http, [contact], 1)
+    customer.http.put(f"/deposits/{made.deposit}", made.body).ok()
+    world.run()
+    attest(customer.http, made.manifest, made.payloads[0]).ok()
+    world.run()
+    custody = made.manifest.of_role("contact")[0].custody
+    customer.http.post(f"/custodies/{custody}/withdraw").ok()
+    world.run()
+    again(world, sam, customer)
+    text = text_in(world.mailbox.to(customer.address)[-1])
+    assert "all pieces are in place" not in text
+    assert "there is one way back only" in text
+
+
 def test_each_living_key_gets_a_mail_of_its_own_and_contacts_get_none(
     world: World, sam: Crew, customer: Customer
 ) -> None:
