@@ -15,9 +15,6 @@ def stacked(series: Mapping[str, Sequence[int]], alternative: str) -> str:
     days = max((len(values) for values in series.values()), default=0)
     sums = [sum(values[day] for values in series.values()) for day in range(days)]
     most = max(sums, default=0)
-    head = (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" preserveAspectRatio="none">'
-    )
     areas, below = [], [0] * days
     for name, values in series.items():
         above = [low + value for low, value in zip(below, values, strict=True)]
@@ -25,7 +22,41 @@ def stacked(series: Mapping[str, Sequence[int]], alternative: str) -> str:
             edge = _points(above, most) + _points(below, most)[::-1]
             areas.append(f'<path class="area-{escape(name)}" d="M{"L".join(edge)}Z"/>')
         below = above
-    return f"{head}<title>{escape(alternative)}</title>{''.join(areas)}</svg>"
+    return _drawing(areas, alternative)
+
+
+def bars(series: Mapping[str, Sequence[int]], alternative: str) -> str:
+    """Draw one column a day (or week), its parts one over the other, the first at the foot.
+
+    For what is counted anew every day: between two days lies nothing.
+    """
+    days = max((len(values) for values in series.values()), default=0)
+    most = highest(series)
+    step = WIDTH / max(days, 1)
+    columns, below = [], [0] * days
+    for name, values in series.items():
+        drawn = [
+            f"M{day * step + step / 8:.1f} {HEIGHT - HEIGHT * below[day] / most:.1f}"
+            f"h{step * 3 / 4:.1f}v-{HEIGHT * value / most:.1f}h-{step * 3 / 4:.1f}z"
+            for day, value in enumerate(values)
+            if value
+        ]
+        if drawn:
+            columns.append(f'<path class="area-{escape(name)}" d="{"".join(drawn)}"/>')
+        below = [low + value for low, value in zip(below, values, strict=True)]
+    return _drawing(columns, alternative)
+
+
+def highest(series: Mapping[str, Sequence[int]]) -> int:
+    """Return the number that the highest column stands for; 0 for none."""
+    return max((sum(day) for day in zip(*series.values(), strict=True)), default=0)
+
+
+def _drawing(paths: Sequence[str], alternative: str) -> str:
+    head = (
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" preserveAspectRatio="none">'
+    )
+    return f"{head}<title>{escape(alternative)}</title>{''.join(paths)}</svg>"
 
 
 def _points(values: Sequence[int], most: int) -> list[str]:

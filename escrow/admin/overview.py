@@ -20,7 +20,7 @@ MONTH_DAYS = 30
 ATTESTED_DAYS = 90
 WEEKS, WEEK_DAYS = 52, 7
 ROLES = ("customer", "contact", "provider")
-OUTCOMES = ("completed", "vetoed", "expired")
+OUTCOMES = ("completed", "vetoed", "expired", "frozen")
 MOST = 1000  # counted to here, and "more" from there
 
 
@@ -30,7 +30,8 @@ class Overview:
 
     `days` begins `YEAR_DAYS` before today. `refused` are mails that no server took, `approvals`
     proposals that wait for another signature. `attested` are proofs of pieces on each of the last
-    90 days, by whose piece; `outcomes` are ended recoveries in each of the last 52 weeks.
+    90 days, by whose piece; `outcomes` is what became of recoveries in each of the last 52 weeks;
+    one that was put on hold counts there too, and once more when it ends.
     """
 
     counts: dict[str, int]

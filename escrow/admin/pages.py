@@ -39,6 +39,7 @@ RECOVERIES = APPROVALS = 100
 PERIODS = (7, 30, 90, 365)
 _NUMBER = re.compile(r"[0-9]{1,15}\Z")
 _ID = re.compile(r"[0-9a-f]{32}\Z")
+_NOON_SECONDS = 12 * 3600
 
 
 def _after() -> str:
@@ -80,13 +81,16 @@ def start(actor: Actor) -> Response:
         lost=lost,
     )
     attested = words.gettext("Proofs of pieces on each of the last 90 days, by whose piece.")
-    outcomes = words.gettext("Ended recoveries in each of the last 52 weeks, by how they ended.")
+    outcomes = words.gettext("What became of recoveries in each of the last 52 weeks.")
     drawn = {
         "chart": charts.stacked(found.days, said),
-        "attested": charts.stacked(found.attested, attested),
-        "outcomes": charts.stacked(found.outcomes, outcomes),
+        "attested": charts.bars(found.attested, attested),
+        "outcomes": charts.bars(found.outcomes, outcomes),
+        "highest": charts.highest,
     }
-    return admin_page(actor, "admin/overview.html", found=found, now=context.clock.now(), **drawn)
+    # Days are counted in UTC; at noon they have the same date in the zone of who reads.
+    noon = context.clock.now() // overview.DAY_SECONDS * overview.DAY_SECONDS + _NOON_SECONDS
+    return admin_page(actor, "admin/overview.html", found=found, noon=noon, **drawn)
 
 
 @blueprint.get("/admin/unusual")

@@ -1,14 +1,18 @@
 """Counting what happens, in the transaction that reacts to an entry: once, whatever crashes.
 
-Drills are no recoveries: what is of a dummy is counted apart, where it is counted at all.
+Drills are no recoveries and prove nothing of a real key: what is of a dummy is counted apart.
 """
+
+from collections.abc import Iterator
 
 from sqlalchemy.orm import Session
 
-from escrow.custodian.entries import Entry
+from escrow.custodian.entries import Entries, Entry
+from escrow.custodian.recipients import manifest_of
 from escrow.custodian.service import Custodian
 from escrow.deposit.models import CustodyRow, Deposit
 from escrow.ledger import daily
+from escrow.webkeys import ForgedRow
 
 ATTESTED = "custody attested"
 OUTCOMES = ("recovery completed", "recovery vetoed", "recovery expired")
@@ -23,16 +27,32 @@ COUNTED = frozenset(
 )
 
 
-def kind_of(entry: Entry, role: str, kind: str) -> str:
-    """Return what an entry is counted as: its type, with whose piece or what kind of deposit."""
-    if entry.event.type == ATTESTED:
-        return f"{ATTESTED} {role}"
-    return f"drill {entry.event.type}" if kind == "drill" else entry.event.type
-
-
 def count(custodian: Custodian, db: Session, entry: Entry) -> None:
-    """Count an entry of `COUNTED` on its day."""
-    custody = db.get(CustodyRow, entry.event.custody) if entry.event.custody else None
+    """Count an entry of `COUNTED` on its day, as everything that it is."""
+    for kind in _kinds(custodian, db, entry):
+        daily.add(db, kind, entry.at)
+
+
+def _kinds(custodian: Custodian, db: Session, entry: Entry) -> Iterator[str]:
+    """Name what an entry is counted as: its type, of a proof with whose piece it was."""
+    kind = entry.event.type
+    if kind == ATTESTED:
+        kind = f"{kind} {_role(db, entry)}"
+    yield f"drill {kind}" if _is_of_a_drill(custodian, db, entry) else kind
+
+
+def _role(db: Session, entry: Entry) -> str:
+    custody = db.get(CustodyRow, entry.event.custody)
+    return custody.role if custody is not None else ""
+
+
+def _is_of_a_drill(custodian: Custodian, db: Session, entry: Entry) -> bool:
+    """Whether it is of a dummy by what was signed: a column must not make a theft look like one."""
     deposit = db.get(Deposit, entry.event.deposit) if entry.event.deposit else None
-    role, kind = custody.role if custody else "", deposit.kind if deposit else ""
-    daily.add(db, kind_of(entry, role, kind), entry.at)
+    if deposit is None or deposit.kind != "drill":
+        return False
+    try:
+        entries = Entries(db, custodian.keys).of_deposit(deposit.id)
+        return manifest_of(deposit, entries).kind == "drill"
+    except ForgedRow:
+        return False

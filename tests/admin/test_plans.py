@@ -23,6 +23,7 @@ LARGE = (
     "outbox",
     "recoverability_change",
     "ledger_event",
+    "daily_count",
 )
 
 # One of each filter, and what an auditor puts together.

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
@@ -93,7 +96,7 @@ def test_each_entry_is_counted_once_whatever_crashes(
     world.run()
     world.run()
     with world.database.reading() as db:
-        days = {(row.kind, row.day): row.count for row in db.scalars(select(DailyCount))}
+        days = recount.counted(db)
         assert days == dict(recount.happened(db))
         assert days[("recovery vetoed", (world.clock.now() - 120) // DAY)] == 1
 
@@ -117,6 +120,7 @@ def test_the_overview_shows_proofs_by_day_and_outcomes_by_week(world: World) -> 
         ("custody attested contact", 90, 50),
         ("recovery completed", 6, 1),
         ("recovery completed", 7, 4),
+        ("recovery frozen", 1, 3),
         ("recovery expired", 363, 9),
         ("recovery expired", 364, 70),
     ):
@@ -130,4 +134,29 @@ def test_the_overview_shows_proofs_by_day_and_outcomes_by_week(world: World) -> 
     assert (outcomes["expired"][0], sum(outcomes["expired"])) == (9, 9)
     text = olga.page("/admin").text
     assert text.count("<svg") >= 3
-    assert "contacts: 3" in re.sub(r"<[^>]*>", "", text)
+    said = re.sub(r"<[^>]*>", "", text)
+    assert "contacts: 3" in said
+    assert "put on hold: 3" in said
+    assert "The highest column: 9." in said
+
+
+@pytest.fixture
+def in_amsterdam(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The zone of the machine, an hour or two ahead of the days that are counted."""
+    monkeypatch.setenv("TZ", "Europe/Amsterdam")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_a_day_is_named_by_the_date_that_it_was_counted_under(
+    world: World, in_amsterdam: None
+) -> None:
+    late = world.clock.now() // DAY * DAY + DAY - 60
+    world.clock.move(late - world.clock.now())
+    assert time.localtime(late).tm_hour < 3  # there it is tomorrow
+    happened(world, "custody attested contact", 0, 5)
+    text = hired(world).page("/admin").text
+    row = r'row">([^<]*)</th><td class="number">0</td><td class="number">5</td>'
+    assert re.findall(row, text) == [datetime.fromtimestamp(late, UTC).strftime("%-d %B %Y")]
