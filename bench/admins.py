@@ -93,6 +93,7 @@ def _signed_in(database: Database, web: Web) -> str:
         token, now = secrets.token_urlsafe(32), web.clock.now()
         row = people.invite(db, web.keys, "Auditor", "auditor", now, token)
         people.accept(db, web.keys, row, "Auditor", b"credential", b"key")
+        people.admit(db, web.keys, row, "auditor")
         _, cookie = signin.create(db, web, row.id)
     return cookie
 

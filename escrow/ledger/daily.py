@@ -29,9 +29,10 @@ def add(db: Session, kind: str, at: int) -> None:
 def history(db: Session, kinds: Sequence[str], first: int, last: int) -> dict[str, list[int]]:
     """Return the counts of each day from `first` to `last`, by kind."""
     row = DailyCount
-    found: dict[str, list[int]] = {}
-    for kind in kinds:
-        query = select(row.day, row.count).where(row.kind == kind, row.day >= first)
-        counts = dict(db.execute(query.where(row.day <= last)).all())
-        found[kind] = [counts.get(day, 0) for day in range(first, last + 1)]
-    return found
+    query = select(row.kind, row.day, row.count).where(row.kind.in_(kinds))
+    counts = {
+        (kind, day): count
+        for kind, day, count in db.execute(query.where(row.day >= first, row.day <= last))
+    }
+    days = range(first, last + 1)
+    return {kind: [counts.get((kind, day), 0) for day in days] for kind in kinds}
