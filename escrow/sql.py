@@ -1,6 +1,7 @@
 """Statements of the busiest requests, put together once: that costs more than to run them.
 
-`Prepared` is a query whose text is made at its first use; `insert_all` writes new rows of several
+`Prepared` is a query whose text is made at its first use; `upsert` begins an INSERT for either
+database; `insert_all` writes new rows of several
 tables, on PostgreSQL in one statement and so in one round trip.
 """
 
@@ -9,11 +10,18 @@ from functools import cache
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import CursorResult, Dialect, Select, Table
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from escrow.db import Base
 
 Row = TypeVar("Row", bound=Base)
+
+
+def upsert(db: Session, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+    """Begin an INSERT that can say what to do ON CONFLICT, which each database says itself."""
+    make = sqlite.insert if db.get_bind().dialect.name == "sqlite" else postgresql.insert
+    return make(table)
 
 
 class Prepared:

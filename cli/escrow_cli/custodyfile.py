@@ -17,18 +17,15 @@ from escrow.protocol.note import Verifier
 from escrow_cli.attesting import check_attested
 from escrow_cli.context import Cli
 from escrow_cli.errors import Refused, Usage
-from escrow_cli.status import ROLES, STATES
+from escrow_cli.reporting import ALTERED, FAILED, REASONS
+from escrow_cli.status import state_name
+from escrow_cli.verify import who_of
 
-_REASONS = {
-    "wrong_origin": N_("The report names another service than the one whose ledger it shows."),
+_REASONS = REASONS | {
     "unverified_note": N_("The state of the ledger in the report is not signed by this key."),
-    "wrong_signature": N_("A signature in the report does not fit."),
-    "wrong_proof": N_("An entry of the report does not stand in the ledger like this."),
     "wrong_history": N_("The entries do not belong together: one is missing, twice or elsewhere."),
     "wrong_summary": N_("What the report says does not follow from its entries."),
-    "wrong_manifest": N_("The ledger names another description of the deposit than the report."),
 }
-_DAMAGED = N_("This is not an intact report.")
 
 
 def verify(cli: Cli, data: bytes, ledger_key: str | None) -> None:
@@ -70,13 +67,13 @@ def _check_signatures(line: Line) -> None:
 
 def _refused(error: ProtocolError) -> Refused:
     cause = error.cause if isinstance(error, BadLine) else error
-    known = _REASONS.get(cause.code)
-    message = known or (_DAMAGED if cause.code.startswith("malformed") else None)
-    hint = N_("It was altered, or it is damaged. Ask for the original file.")
+    # Whatever of it cannot be read, the file is not as it was made.
+    code = "malformed_report" if cause.code.startswith("malformed") else cause.code
+    hint = ALTERED
     if isinstance(error, BadLine):
         hint = N_("Deposit {deposit}: altered, or damaged. Ask for the original file.")
     return Refused(
-        message or N_("A check of the report failed ({code})."),
+        _REASONS.get(code, FAILED),
         hint,
         reason=cause.code,
         code=cause.code,
@@ -110,8 +107,7 @@ def _say(cli: Cli, verdict: Verdict, *, is_pinned: bool) -> None:
 
 def _say_line(cli: Cli, line: Line) -> None:
     t, answer = cli.t, cli.terminal.answer
-    word = STATES.get(line.told.state, line.told.state)
-    state = t.gettext(word)
+    state = state_name(t, line.told.state)
     number = len(line.events)
     answer(
         t.ngettext(
@@ -123,27 +119,20 @@ def _say_line(cli: Cli, line: Line) -> None:
         )
     )
     for piece in custodyreport.summary(line.told, line.roles):
-        role = _WHO[piece["role"]]
-        who = t.gettext(role)
-        answer(f"  {who}: {_of_piece(t, piece)}")
+        answer(f"  {who_of(cli, piece['role'], None)}: {_of_piece(t, piece)}")
     if line.manifest is not None:
         for index, event in line.events.items():
             answer(f"  {index:>8}  {t.datetime(event.at)}  {event.type}")
 
 
-_WHO = ROLES | {"customer": N_("the customer’s kit")}
-
-
 def _of_piece(t: Translator, piece: dict[str, Any]) -> str:
-    word = STATES.get(piece["state"], piece["state"])
-    state = t.gettext(word)
     dates = {"share_at": N_("shown on {date}"), "check_at": N_("checked on {date}")}
     shown = [
         t.gettext(words, date=t.date(piece[name]))
         for name, words in dates.items()
         if piece[name] is not None
     ]
-    return ", ".join([state, *shown])
+    return ", ".join([state_name(t, piece["state"]), *shown])
 
 
 def document(verdict: Verdict) -> dict[str, Any]:

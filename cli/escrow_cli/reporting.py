@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from escrow_cli.report import Proven
 
 ENDINGS = (".json", ".pdf")
-_REASONS = {
+FAILED = N_("A check of the report failed ({code}).")
+ALTERED = N_("It was altered, or it is damaged. Ask for the original file.")
+REASONS = {
     "wrong_kind": N_("The report is not of a deposit and its drill."),
     "empty_report": N_("There is nothing in this report."),
     "wrong_contact": N_("The report names other contacts than the deposit."),
@@ -139,9 +141,7 @@ def checked(report: Report) -> Verdict:
 
 
 def _refused(error: Any) -> Refused:
-    message = _REASONS.get(error.code, N_("A check of the report failed ({code})."))
-    hint = N_("It was altered, or it is damaged. Ask for the original file.")
-    return Refused(message, hint, reason=error.code, code=error.code)
+    return Refused(REASONS.get(error.code, FAILED), ALTERED, reason=error.code, code=error.code)
 
 
 def verify_file(cli: Cli, path: str, ledger_key: str | None = None) -> None:

@@ -115,7 +115,7 @@ def _of_piece(cli: Cli, path: str) -> tuple[Ledger, list[Entry]]:
     say_look(cli, ledger)
     check_keys(ledger, keys)
     cli.client.signer = piece.signer()
-    who = {line.custody: _who(cli, line.role, None) for line in manifest.custodies}
+    who = {line.custody: who_of(cli, line.role, None) for line in manifest.custodies}
     return ledger, _checked(cli, ledger, f"custodies/{custody}/events", manifest, who)
 
 
@@ -135,12 +135,12 @@ def _of_customer(cli: Cli, address: str | None) -> tuple[Ledger, list[Entry]]:
         document = status.details(cli, line["deposit"])
         # Fetched by custody too, so that a description other than the pinned one is refused.
         _, manifest, _ = fetch_custody(cli, document["custodies"][0]["custody"])
-        who = {c["custody"]: _who(cli, c["role"], c["name"]) for c in document["custodies"]}
+        who = {c["custody"]: who_of(cli, c["role"], c["name"]) for c in document["custodies"]}
         entries += _checked(cli, ledger, f"deposits/{line['deposit']}/events", manifest, who)
     return ledger, entries
 
 
-def _who(cli: Cli, role: str, name: str | None) -> str:
+def who_of(cli: Cli, role: str, name: str | None) -> str:
     """Say whose piece it is; on a contact's own list "you" would be the customer."""
     from escrow_cli.status import ROLES
 

@@ -4,12 +4,12 @@ import ipaddress
 
 from flask import has_request_context, request
 from sqlalchemy import delete
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from escrow.account.models import RateCount
 from escrow.context import Web
 from escrow.errors import RateLimited
+from escrow.sql import upsert
 
 HOUR_SECONDS = 3600
 
@@ -19,9 +19,8 @@ def spend(db: Session, web: Web, purpose: str, subject: str | bytes, limit: int)
     now = web.clock.now()
     hour = now // HOUR_SECONDS
     bucket = web.keys.hash("rate", purpose, subject)
-    make = sqlite.insert if web.database.is_sqlite else postgresql.insert
     statement = (
-        make(RateCount)
+        upsert(db, RateCount)
         .values(bucket=bucket, hour=hour, count=1)
         .on_conflict_do_update(
             index_elements=["bucket", "hour"], set_={"count": RateCount.count + 1}

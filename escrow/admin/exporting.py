@@ -1,4 +1,4 @@
-"""Lists that leave the house: as CSV, in parts, each with its entry in the ledger.
+"""What leaves the house, each time with its entry in the ledger; lists as CSV, in parts.
 
 A cell that a spreadsheet would take for a formula gets an apostrophe before it (OWASP, "CSV
 injection"): an address is what its owner typed.
@@ -18,6 +18,7 @@ from escrow.context import Web
 from escrow.deposit.models import CustodyRow
 from escrow.ledger.append import append
 from escrow.protocol.encoding import sha256
+from escrow.recovery import kept
 
 PART = 10_000
 HEAD = (
@@ -37,10 +38,21 @@ def keys(
     """
     lines, following = custody.page(db, web, chosen, after, PART)
     text = _written(web, lines)
-    what = f"list of keys ({chosen.told()}) by admin {actor.admin}"
-    said = {"what": what, "body_sha256": sha256(text.encode())}
-    append(db, web.author, "admin exported", said)
+    say(db, web, f"list of keys ({chosen.told()}) by admin {actor.admin}", text.encode())
     return text, following
+
+
+def data_of(db: Session, web: Web, actor: Actor, account: str) -> bytes:
+    """Return all that is kept about one customer, and say so in the ledger; raises NotFound."""
+    data = kept.everything(db, web, account)
+    say(db, web, f"data of account {account} by admin {actor.admin}", data, account=account)
+    return data
+
+
+def say(db: Session, web: Web, what: str, data: bytes, **subjects: str) -> None:
+    """Say `admin exported` with the SHA-256 of what leaves, in the caller's transaction."""
+    said = {"what": what, "body_sha256": sha256(data)}
+    append(db, web.author, "admin exported", said, **subjects)
 
 
 def _written(web: Web, lines: list[Line]) -> str:

@@ -7,9 +7,6 @@ from escrow.admin.filters import Cursor
 from escrow.admin.roles import DELAY, SEE_ALL
 from escrow.api import ADMIN, Empty, api_blueprint
 from escrow.context import web
-from escrow.ledger.append import append
-from escrow.protocol.encoding import sha256
-from escrow.recovery import kept
 from escrow.recovery.bodies import KeptOut
 
 blueprint = api_blueprint("admin_exports")
@@ -67,10 +64,5 @@ def export_data(account: str, json_data: Empty) -> Any:
     context = web()
     with context.database.transaction() as db:
         actor = signin.require(db, DELAY, step_up=True)
-        data = kept.everything(db, context, account)
-        said = {
-            "what": f"data of account {account} by admin {actor.admin}",
-            "body_sha256": sha256(data),
-        }
-        append(db, context.author, "admin exported", said, account=account)
+        data = exporting.data_of(db, context, actor, account)
     return {"data": data.decode()}

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from escrow import custodyreport
 from escrow.account.models import Account
-from escrow.admin import custody
+from escrow.admin import custody, exporting
 from escrow.admin.filters import Cursor, Filter
 from escrow.admin.signin import Actor
 from escrow.context import Web
@@ -17,9 +17,7 @@ from escrow.deposit import custodies
 from escrow.deposit.models import Deposit
 from escrow.errors import NotFound
 from escrow.ledger import read
-from escrow.ledger.append import append
 from escrow.ledger.models import CheckpointRow, LedgerEvent
-from escrow.protocol.encoding import sha256
 from escrow.protocol.ledger import Event
 
 PART = 50
@@ -43,7 +41,7 @@ def of_deposit(db: Session, web: Web, by: str, deposit: str) -> bytes:
     """Return a report on one deposit with its description; raises NotFound, Unavailable."""
     row = custodies.find_deposit(db, deposit)
     subjects = {"account": row.account, "deposit": row.id}
-    return _made(db, web, by, f"key {deposit}", [row], is_detailed=True, subjects=subjects)
+    return _made(db, web, by, f"key {deposit}", [row], is_detailed=True, **subjects)
 
 
 def of_account(db: Session, web: Web, by: str, account: str) -> bytes:
@@ -53,7 +51,7 @@ def of_account(db: Session, web: Web, by: str, account: str) -> bytes:
     owned = select(Deposit).where(Deposit.account == account).order_by(Deposit.created_at)
     rows = list(db.scalars(owned))
     about = f"account {account}"
-    return _made(db, web, by, about, rows, is_detailed=True, subjects={"account": account})
+    return _made(db, web, by, about, rows, is_detailed=True, account=account)
 
 
 def _made(
@@ -64,12 +62,12 @@ def _made(
     rows: list[Deposit],
     *,
     is_detailed: bool = False,
-    subjects: dict[str, str] | None = None,
+    **subjects: str,
 ) -> bytes:
     """Write a report, and say `admin exported` with its SHA-256 in the same transaction."""
     newest = read.needed_checkpoint(db)
     vkey = read.current_keys(db).ledger_vkey
-    of_account = [] if "deposit" in (subjects or {}) else _of_account(db, newest, subjects or {})
+    of_itself = _of_account(db, newest, subjects["account"]) if [*subjects] == ["account"] else []
     data = custodyreport.write(
         {
             "made_at": web.clock.now(),
@@ -78,14 +76,13 @@ def _made(
             "about": about[:200],
             "ledger_vkey": vkey,
             "checkpoint": newest.note,
-            "entries": of_account,
+            "entries": of_itself,
             "deposits": [
                 line for row in rows if (line := _line(db, newest, row, is_detailed)) is not None
             ],
         }
     )
-    said = {"what": f"report on {about} by {by}"[:200], "body_sha256": sha256(data)}
-    append(db, web.author, "admin exported", said, **(subjects or {}))
+    exporting.say(db, web, f"report on {about} by {by}"[:200], data, **subjects)
     return data
 
 
@@ -107,11 +104,9 @@ def _line(db: Session, newest: CheckpointRow, row: Deposit, is_detailed: bool) -
     }
 
 
-def _of_account(db: Session, newest: CheckpointRow, subjects: dict[str, str]) -> list[Line]:
+def _of_account(db: Session, newest: CheckpointRow, account: str) -> list[Line]:
     """Return what the ledger says of an account itself."""
-    if not subjects:
-        return []
-    of_itself = (LedgerEvent.account == subjects["account"]) & LedgerEvent.deposit.is_(None)
+    of_itself = (LedgerEvent.account == account) & LedgerEvent.deposit.is_(None)
     return _proven(db, newest, _entries(db, newest, of_itself))
 
 

@@ -3,8 +3,6 @@
 Drills are no recoveries and prove nothing of a real key: what is of a dummy is counted apart.
 """
 
-from collections.abc import Iterator
-
 from sqlalchemy.orm import Session
 
 from escrow.custodian.entries import Entries, Entry
@@ -15,11 +13,10 @@ from escrow.ledger import daily
 from escrow.webkeys import ForgedRow
 
 ATTESTED = "custody attested"
-OUTCOMES = ("recovery completed", "recovery vetoed", "recovery expired")
 COUNTED = frozenset(
     {
         ATTESTED,
-        *OUTCOMES,
+        *("recovery completed", "recovery vetoed", "recovery expired"),
         *("recovery opened", "recovery frozen", "address changed", "totp changed"),
         *("deposit created", "deposit closing", "custody lost", "custody declined"),
         *("admin executed", "admin exported", "admin resent"),
@@ -28,17 +25,16 @@ COUNTED = frozenset(
 
 
 def count(custodian: Custodian, db: Session, entry: Entry) -> None:
-    """Count an entry of `COUNTED` on its day, as everything that it is."""
-    for kind in _kinds(custodian, db, entry):
-        daily.add(db, kind, entry.at)
+    """Count an entry of `COUNTED` on its day."""
+    daily.add(db, _kind(custodian, db, entry), entry.at)
 
 
-def _kinds(custodian: Custodian, db: Session, entry: Entry) -> Iterator[str]:
+def _kind(custodian: Custodian, db: Session, entry: Entry) -> str:
     """Name what an entry is counted as: its type, of a proof with whose piece it was."""
     kind = entry.event.type
     if kind == ATTESTED:
         kind = f"{kind} {_role(db, entry)}"
-    yield f"drill {kind}" if _is_of_a_drill(custodian, db, entry) else kind
+    return f"drill {kind}" if _is_of_a_drill(custodian, db, entry) else kind
 
 
 def _role(db: Session, entry: Entry) -> str:

@@ -4,18 +4,16 @@ Of each key goes the mail that fits how it is doing. It says nothing that its cu
 before, and it goes to her own addresses: whoever persuades support gains nothing by it.
 """
 
-from collections.abc import Callable
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escrow.custodian.closing import scheduled, successor
 from escrow.custodian.entries import Entries, Entry
-from escrow.custodian.letters import MAX_REASON_LENGTH, name_of, send
+from escrow.custodian.letters import name_of, reason_of, send
 from escrow.custodian.recipients import customer_recipients
 from escrow.custodian.service import Custodian
 from escrow.deposit import custodies, recoverability
-from escrow.deposit.models import CustodyRow, Deposit
+from escrow.deposit.models import Deposit
 from escrow.recovery.models import Recovery
 
 KEYS = 20
@@ -65,7 +63,9 @@ def _fitting(
     """Return the mail that says what to do now, and what else stands in it."""
     entries = Entries(db, custodian.keys).of_deposit(deposit.id)
     if recovery is not None:
-        return _OF_RECOVERY[recovery.state], _reason(entries, recovery)
+        frozen = [e for e in entries if e.event.type == "recovery frozen"]
+        held = [entry for entry in frozen if entry.event.recovery == recovery.id]
+        return _OF_RECOVERY[recovery.state], reason_of(held[-1]) if held else {}
     if deposit.state == "closing":
         closing = scheduled(entries)
         is_replaced = closing is not None and successor(closing) is not None
@@ -75,36 +75,20 @@ def _fitting(
     return _of_pieces(custodian, db, deposit)
 
 
-def _reason(entries: list[Entry], recovery: Recovery) -> dict[str, str]:
-    frozen = [
-        entry.event.data["reason"]
-        for entry in entries
-        if entry.event.type == "recovery frozen" and entry.event.recovery == recovery.id
-    ]
-    return {"reason": str(frozen[-1])[:MAX_REASON_LENGTH] or "–"} if frozen else {}
-
-
 def _of_pieces(custodian: Custodian, db: Session, deposit: Deposit) -> tuple[str, dict[str, str]]:
     now, fresh = custodian.clock.now(), custodian.settings.proof_seconds
     pieces = custodies.custodies_of(db, deposit.id)
     state = recoverability.assess(deposit, pieces, now, fresh).state
     if state == recoverability.NOT_RECOVERABLE:
         return "no_way_back", {}
-
-    def is_amiss(piece: CustodyRow) -> bool:
-        until = recoverability.proven_until(piece, fresh)
-        return until is None or until <= now
-
-    amiss = _by_kind(pieces, is_amiss)
+    amiss = {
+        (piece.role, piece.state): piece.id
+        for piece in pieces
+        if (recoverability.proven_until(piece, fresh) or 0) <= now
+    }
     for kind, message in _OF_PIECES.items():
         if kind in amiss:
             more = {"contact": name_of(custodian, db, amiss[kind])} if kind[0] == "contact" else {}
             return message, more
     is_whole = state == recoverability.SAFE and deposit.contacts_needed > 0
     return "deposit_complete" if is_whole else "deposit_active", {}
-
-
-def _by_kind(
-    pieces: list[CustodyRow], is_amiss: Callable[[CustodyRow], bool]
-) -> dict[tuple[str, str], str]:
-    return {(piece.role, piece.state): piece.id for piece in pieces if is_amiss(piece)}

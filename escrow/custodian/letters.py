@@ -247,7 +247,7 @@ def tell_about_recovery(custodian: Custodian, db: Session, entry: Entry, message
         return  # of a drill nobody need do anything, and nothing real is out
     since = recovery.opened_at - machine.CHANGED_LATELY_SECONDS
     occasion = entry.event.id
-    extra = _reason(entry)
+    extra = reason_of(entry)
     for recipient in customer_recipients(custodian, db, recovery.account, since).recipients:
         send(custodian, db, deposit, recipient, message, recovery, occasion=occasion, extra=extra)
     name = f"{message}_contact"
@@ -257,7 +257,7 @@ def tell_about_recovery(custodian: Custodian, db: Session, entry: Entry, message
         send(custodian, db, deposit, recipient, name, recovery, occasion=occasion)
 
 
-def _reason(entry: Entry) -> dict[str, str]:
+def reason_of(entry: Entry) -> dict[str, str]:
     """Return why an operator has put a recovery on hold: for its customer, not for contacts."""
     if entry.event.type != "recovery frozen":
         return {}

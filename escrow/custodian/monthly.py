@@ -15,13 +15,12 @@ from sqlalchemy.orm import Session
 from escrow.deposit import recoverability
 from escrow.deposit.models import RecoverabilityChange
 from escrow.i18n import translator
-from escrow.ledger import daily, read
+from escrow.ledger import daily
 from escrow.ledger.append import append
 from escrow.ledger.models import LedgerEvent
 from escrow.mail import outbox
 from escrow.mail.models import Outbox
 from escrow.protocol.encoding import dump_json, sha256
-from escrow.protocol.note import Checkpoint
 
 if TYPE_CHECKING:
     from escrow.custodian.service import Custodian
@@ -117,8 +116,7 @@ def numbers(custodian: "Custodian", db: Session, month: Month) -> dict[str, str]
     first, last = month.start // DAY_SECONDS, month.end // DAY_SECONDS - 1
     states = recoverability.history(db, first - 1, last)
     days = daily.history(db, [*_COUNTED.values(), *_PROOFS], first, last)
-    newest = read.newest_checkpoint(db)
-    root = Checkpoint.parse(newest.note.partition("\n\n")[0] + "\n").root.hex() if newest else "–"
+    signed = custodian.outside.checkpoint
     found = {name: t.number(sum(days[kind])) for name, kind in _COUNTED.items()}
     for state, values in states.items():
         found |= {state: t.number(values[-1]), f"{state}_before": t.number(values[0])}
@@ -127,8 +125,8 @@ def numbers(custodian: "Custodian", db: Session, month: Month) -> dict[str, str]
         "lost": t.number(_lost(db, month)),
         "proofs": t.number(sum(sum(days[kind]) for kind in _PROOFS)),
         "refused": t.number(_refused(db, month)),
-        "size": t.number(newest.size if newest else 0),
-        "root": root,
+        "size": t.number(signed.size),
+        "root": signed.root.hex(),
         "admin_link": f"{custodian.settings.public_url}/admin",
     }
 

@@ -4,7 +4,7 @@ The transaction that reacts also marks the entry as acted upon, so a crash befor
 reaction and a crash after it does not; reactions are written so that a repeat is harmless.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import false, select, update
 from sqlalchemy.orm import Session
@@ -92,29 +92,17 @@ REACTIONS: dict[str, Reaction] = {
 }
 
 
-def _and_assess(first: Reaction | None) -> Reaction:
+def _also(kinds: Iterable[str], then: Reaction) -> None:
+    """Let a reaction follow what is done upon entries of some types already."""
+    for kind in kinds:
+        REACTIONS[kind] = _both(REACTIONS.get(kind), then)
+
+
+def _both(first: Reaction | None, then: Reaction) -> Reaction:
     def react(custodian: Custodian, db: Session, entry: Entry) -> None:
         if first is not None:
             first(custodian, db, entry)
-        aging.assess(custodian, db, entry)
-
-    return react
-
-
-def _and_keep_old(first: Reaction | None) -> Reaction:
-    def react(custodian: Custodian, db: Session, entry: Entry) -> None:
-        if first is not None:
-            first(custodian, db, entry)
-        replacing.keep_old(custodian, db, entry)
-
-    return react
-
-
-def _and_count(first: Reaction | None) -> Reaction:
-    def react(custodian: Custodian, db: Session, entry: Entry) -> None:
-        if first is not None:
-            first(custodian, db, entry)
-        counting.count(custodian, db, entry)
+        then(custodian, db, entry)
 
     return react
 
@@ -125,9 +113,9 @@ DUE = (
     .order_by(LedgerEvent.index)
 )
 # What makes a replacement worth less brings back what it was to replace.
-REACTIONS |= {kind: _and_keep_old(REACTIONS.get(kind)) for kind in replacing.WEAKENS}
-REACTIONS |= {kind: _and_assess(REACTIONS.get(kind)) for kind in aging.CHANGES}
-REACTIONS |= {kind: _and_count(REACTIONS.get(kind)) for kind in counting.COUNTED}
+_also(replacing.WEAKENS, replacing.keep_old)
+_also(aging.CHANGES, aging.assess)
+_also(counting.COUNTED, counting.count)
 
 
 def act(custodian: Custodian) -> int:

@@ -7,18 +7,17 @@ thousand entries and with a hundred million. Days begin at midnight UTC and coun
 from collections.abc import Sequence
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from escrow.ledger.models import DailyCount
+from escrow.sql import upsert
 
 DAY_SECONDS = 86400
 
 
 def add(db: Session, kind: str, at: int) -> None:
     """Count one more of a kind on the day of `at`, in Unix seconds."""
-    make = sqlite.insert if db.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = make(DailyCount).values(kind=kind, day=at // DAY_SECONDS, count=1)
+    statement = upsert(db, DailyCount).values(kind=kind, day=at // DAY_SECONDS, count=1)
     db.execute(
         statement.on_conflict_do_update(
             index_elements=["kind", "day"], set_={"count": DailyCount.count + 1}

@@ -8,12 +8,12 @@ for an address that nobody knows, so that known and unknown ones cost the same; 
 """
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from escrow.mail import letter
 from escrow.mail.models import Outbox
 from escrow.protocol.encoding import dump_json
+from escrow.sql import upsert
 from escrow.webkeys import WebKeys
 
 RECIPIENT = ("outbox", "recipient")
@@ -45,11 +45,10 @@ def queue(
     letter.check(message, locale, contents)
     identifier = keys.hash("outbox", key)[:16].hex()
     owner = owner_of(account, custody)
-    make = sqlite.insert if db.get_bind().dialect.name == "sqlite" else postgresql.insert
     hashed = keys.hash("thread", thread)[:16].hex() if thread else ""
     document = dump_json({"locale": locale, "contents": contents, "thread": hashed}).decode()
     statement = (
-        make(Outbox)
+        upsert(db, Outbox)
         .values(
             id=identifier,
             key=key,

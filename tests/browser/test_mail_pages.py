@@ -52,6 +52,11 @@ def press(watched: Watched, url: str) -> str:
     """Open a link, press its one button; returns what the page says then."""
     watched.page.goto(url)
     watched.page.get_by_role("button").click()
+    return said_on(watched)
+
+
+def said_on(watched: Watched) -> str:
+    """Wait until the page says something; returns it."""
     said = watched.page.get_by_role("status")
     said.filter(has_text=re.compile(".")).wait_for()
     return said.inner_text()
@@ -80,10 +85,9 @@ def look_again(watched: Watched, url: str) -> str:
     """Open a link from a second look at the mail: the fragment alone loads nothing anew."""
     watched.page.goto("about:blank")
     watched.page.goto(url)
-    said = watched.page.get_by_role("status")
-    said.filter(has_text=re.compile(".")).wait_for()
+    said = said_on(watched)
     assert watched.page.get_by_role("button").count() == 0
-    return said.inner_text()
+    return said
 
 
 def test_a_link_to_stop_what_somebody_else_has_stopped_offers_no_button(

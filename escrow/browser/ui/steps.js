@@ -88,7 +88,7 @@ export class Steps {
     const shown = one(`[data-step="${name}"]`, this.root);
     if (shown.querySelector("[role=alert]") !== null) complain(shown, "");
     this.#list();
-    const heading = one("h2", one(`[data-step="${name}"]`, this.root));
+    const heading = one("h2", shown);
     heading.tabIndex = -1;
     if (focus) {
       heading.focus({ preventScroll: true });

@@ -16,37 +16,43 @@ async function end(button) {
   else location.reload();
 }
 
-/** @param {HTMLElement} button */
-async function save({ dataset }) {
-  const wanted = Object.fromEntries(new URLSearchParams(dataset.export));
-  let csv = "";
+/**
+ * Fetch a list part by part, the passkey being asked for where the service wants it.
+ * @param {string} path
+ * @param {string | undefined} query what is wanted, as in a page's address
+ * @param {(part: any) => void} take is given each part as it comes
+ */
+async function inParts(path, query, take) {
+  const wanted = Object.fromEntries(new URLSearchParams(query));
   /** @type {string | null} */
   let after = null;
   do {
-    /** @type {{ csv: string, next: string | null }} */
-    const part = await confirmed(api, () => api.post("admin/exports/keys", { ...wanted, after }));
-    // Every part is a table of its own; one head is enough.
-    csv += csv ? part.csv.slice(part.csv.indexOf("\r\n") + 2) : part.csv;
+    /** @type {{ next: string | null }} */
+    const part = await confirmed(api, () => api.post(path, { ...wanted, after }));
+    take(part);
     after = part.next;
   } while (after !== null);
+}
+
+/** @param {HTMLElement} button */
+async function save({ dataset }) {
+  let csv = "";
+  await inParts("admin/exports/keys", dataset.export, (part) => {
+    // Every part is a table of its own; one head is enough.
+    csv += csv ? part.csv.slice(part.csv.indexOf("\r\n") + 2) : part.csv;
+  });
   saveFile("keys.csv", new TextEncoder().encode(csv), "text/csv");
   fill(document, { exported: say("exported") });
 }
 
 /** Every part is a report of its own, which can be checked alone. @param {HTMLElement} button */
 async function report({ dataset }) {
-  const wanted = Object.fromEntries(new URLSearchParams(dataset.report));
-  /** @type {string | null} */
-  let after = null;
   let number = 0;
-  do {
-    /** @type {{ report: string, next: string | null }} */
-    const part = await confirmed(api, () => api.post("admin/exports/reports", { ...wanted, after }));
+  await inParts("admin/exports/reports", dataset.report, (part) => {
     number += 1;
     saveReport(part.report, `custody-report-${number}.json`);
     fill(document, { exported: count("reported", number) });
-    after = part.next;
-  } while (after !== null);
+  });
 }
 
 for (const button of all("[data-report]")) onPress(button, () => report(button));
