@@ -52,6 +52,12 @@ def highest(series: Mapping[str, Sequence[int]]) -> int:
     return max((sum(day) for day in zip(*series.values(), strict=True)), default=0)
 
 
+def columns(series: Mapping[str, Sequence[int]]) -> list[tuple[int, tuple[int, ...]]]:
+    """Return the place and the parts of each column that is not empty, the last one first."""
+    found = [(at, day) for at, day in enumerate(zip(*series.values(), strict=True)) if any(day)]
+    return found[::-1]
+
+
 def _drawing(paths: Sequence[str], alternative: str) -> str:
     head = (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" preserveAspectRatio="none">'

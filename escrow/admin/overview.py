@@ -88,12 +88,8 @@ def _attested(db: Session, today: int) -> dict[str, list[int]]:
 
 def _outcomes(db: Session, today: int) -> dict[str, list[int]]:
     kinds = {f"recovery {outcome}": outcome for outcome in OUTCOMES}
-    found = daily.history(db, list(kinds), today - WEEKS * WEEK_DAYS + 1, today)
-    weeks = range(0, WEEKS * WEEK_DAYS, WEEK_DAYS)
-    return {
-        kinds[kind]: [sum(days[start : start + WEEK_DAYS]) for start in weeks]
-        for kind, days in found.items()
-    }
+    found = daily.sums(db, list(kinds), today - WEEKS * WEEK_DAYS + 1, WEEK_DAYS, WEEKS)
+    return {kinds[kind]: weeks for kind, weeks in found.items()}
 
 
 def refused_mails(db: Session) -> list[Outbox]:

@@ -41,8 +41,6 @@ def look(db: Session, now: int) -> list[Number]:
     """Return all numbers as of `now`, in Unix seconds, what is unusual first."""
     today = now // daily.DAY_SECONDS
     first = today - WEEK_DAYS * (WEEKS + 1) + 1
-    found = daily.history(db, KINDS, first, today)
-    numbers = [
-        Number(kind, sum(days[-WEEK_DAYS:]), sum(days[:-WEEK_DAYS])) for kind, days in found.items()
-    ]
+    found = daily.sums(db, KINDS, first, WEEK_DAYS, WEEKS + 1)
+    numbers = [Number(kind, weeks[-1], sum(weeks[:-1])) for kind, weeks in found.items()]
     return sorted(numbers, key=lambda number: not number.is_unusual)

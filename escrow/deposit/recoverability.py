@@ -143,12 +143,12 @@ def counts(db: Session) -> dict[str, int]:
 
 def history(db: Session, first: int, last: int) -> dict[str, list[int]]:
     """Return the counts at the end of each day from `first` to `last`, by state."""
+    row = RecoverabilityCount
+    changed = select(row.state, row.day, row.count).where(row.state.in_(STATES), row.day >= first)
+    counts = {(state, day): n for state, day, n in db.execute(changed.where(row.day <= last))}
     found = {}
     for state in STATES:
-        row = RecoverabilityCount
         before = select(row.count).where(row.state == state, row.day < first)
         count = db.scalar(before.order_by(row.day.desc()).limit(1)) or 0
-        days = select(row.day, row.count).where(row.state == state, row.day >= first)
-        changed = dict(db.execute(days.where(row.day <= last)).all())
-        found[state] = [count := changed.get(day, count) for day in range(first, last + 1)]
+        found[state] = [count := counts.get((state, day), count) for day in range(first, last + 1)]
     return found

@@ -6,7 +6,7 @@ thousand entries and with a hundred million. Days begin at midnight UTC and coun
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from escrow.ledger.models import DailyCount
@@ -35,3 +35,21 @@ def history(db: Session, kinds: Sequence[str], first: int, last: int) -> dict[st
     }
     days = range(first, last + 1)
     return {kind: [counts.get((kind, day), 0) for day in days] for kind in kinds}
+
+
+def sums(
+    db: Session, kinds: Sequence[str], first: int, days: int, count: int
+) -> dict[str, list[int]]:
+    """Return the sums of `count` spans of so many `days`, the first from day `first`, by kind."""
+    row = DailyCount
+    found = (
+        select(row.kind, ((row.day - first) // days).label("span"), row.count.label("n"))
+        .where(row.kind.in_(kinds), row.day >= first, row.day < first + count * days)
+        .subquery()
+    )
+    query = select(found.c.kind, found.c.span, func.sum(found.c.n))
+    added = {
+        (kind, span): int(n)
+        for kind, span, n in db.execute(query.group_by(found.c.kind, found.c.span))
+    }
+    return {kind: [added.get((kind, span), 0) for span in range(count)] for kind in kinds}

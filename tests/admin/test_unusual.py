@@ -52,6 +52,7 @@ def test_what_is_unusual_is_over_three_times_the_usual_week_and_at_least_five(
     assert unusual.Number("recovery opened", lately, before).is_unusual == is_unusual
 
 
+@pytest.mark.databases("sqlite", "postgresql")
 def test_the_last_seven_days_are_held_against_the_eight_weeks_before(world: World) -> None:
     happened(world, "recovery opened", 6, 3)
     happened(world, "recovery opened", 0, 2)
@@ -113,6 +114,7 @@ def test_drills_are_no_recoveries_in_the_charts(world: World, customer: Customer
     assert "recovery opened" not in kinds
 
 
+@pytest.mark.databases("sqlite", "postgresql")
 def test_the_overview_shows_proofs_by_day_and_outcomes_by_week(world: World) -> None:
     olga = hired(world)
     for kind, ago, count in (
