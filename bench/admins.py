@@ -268,7 +268,7 @@ def _pages(deposits: int) -> list[Page]:
         Page("practised with", "/admin/drills?show=done"),
         Page("unusual numbers", "/admin/unusual"),
         Page("export: all keys", "/admin/exports/keys", {}, part),
-        Page("export: keys at risk", "/admin/exports/keys", {"state": "at_risk"}, part // 50),
+        Page("export: keys at risk", "/admin/exports/keys", {"state": "at_risk"}, min(PART, deposits // 50)),
     ]
 
 

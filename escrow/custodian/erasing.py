@@ -1,9 +1,13 @@
 """Forgetting a customer, a while after the account and all its keys have ended.
 
-30 days after the end go addresses, authenticator, names of contacts, mails and what every entry of
-the ledger says; only its leaf stays in the tree, so that all other entries still prove themselves.
-What belongs to a recovery, its entries and the deposit that it was of, stays for a year after the
-recovery's end: whoever was robbed of a key may find out only then. After that nothing is left.
+30 days after the end go addresses, authenticator, names of keys and contacts, mails and what every
+entry of the ledger says; only its leaf stays in the tree, so that all other entries still prove
+themselves. What belongs to a recovery, its entries and the deposit that it was of, stays for a year
+after the recovery's end: whoever was robbed of a key may find out only then. After that nothing is
+left.
+
+Contacts are forgotten 30 days after the end of the key whose piece they had, also while its owner
+stays: nothing is asked of them any more. What remains of such a key is the owner's own history.
 
 Decided from sequenced entries: whoever can write the tables and calls an account closed makes
 nobody forget a veto.
@@ -11,7 +15,7 @@ nobody forget a veto.
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from escrow.account.models import Account, Address, AuthSession, MailCode, Totp
@@ -19,6 +23,7 @@ from escrow.admin.models import Approval
 from escrow.custodian.entries import Entries, Entry, erase
 from escrow.custodian.service import Custodian
 from escrow.db import Base
+from escrow.deposit.custodies import LABEL
 from escrow.deposit.models import Blob, CustodyRow, Deposit, RecoverabilityChange
 from escrow.ledger.models import LedgerEvent
 from escrow.mail.models import MailToken, Outbox
@@ -37,6 +42,8 @@ RECOVERY_KEPT_SECONDS = 365 * _DAY_SECONDS
 BATCH = 20
 # Of one account in one transaction, so that a pass is short; the next one goes on.
 ENTRIES_AT_ONCE = 200
+# What tells who a contact is.
+_UNNAMED = dict.fromkeys(("name", "address", "address_hash", "domain_hash", "nonce", "phrase"))
 DUE = select(Account.id).where(
     Account.state == "closed", Account.closing_at <= bindparam("now") - ERASED_AFTER_SECONDS
 )
@@ -72,7 +79,7 @@ def _go_on(custodian: Custodian, db: Session, account: str) -> bool:
         _erase(custodian, db, going[:ENTRIES_AT_ONCE])
     if len(going) > ENTRIES_AT_ONCE:
         return True
-    _forget(db, account, kept)
+    _forget(custodian, db, account, kept)
     if kept:
         # Found again when the last of them is a year old.
         row.closing_at = max(kept.values()) + RECOVERY_KEPT_SECONDS - ERASED_AFTER_SECONDS
@@ -112,7 +119,7 @@ def _erase(custodian: Custodian, db: Session, entries: Sequence[Entry]) -> None:
         erase(custodian.keys, row)
 
 
-def _forget(db: Session, account: str, kept: dict[str, int]) -> None:
+def _forget(custodian: Custodian, db: Session, account: str, kept: dict[str, int]) -> None:
     """Delete the rows of an account, but those that kept recoveries need."""
     of_kept = set(db.scalars(select(Recovery.deposit).where(Recovery.id.in_(kept))))
     deposits = set(db.scalars(select(Deposit.id).where(Deposit.account == account)))
@@ -127,17 +134,39 @@ def _forget(db: Session, account: str, kept: dict[str, int]) -> None:
     _drop(db, MailToken, or_(MailToken.account == account, MailToken.deposit.in_(deposits)))
     _drop(db, Approval, Approval.target.in_({account, *deposits, *(recoveries - set(kept))}))
     _drop(db, RecoveryDraft, RecoveryDraft.deposit.in_(deposits))
+    _drop_refused(db, account, deposits, kept)
     _drop_recoveries(db, recoveries - set(kept))
     _drop(db, RecoverabilityChange, RecoverabilityChange.deposit.in_(deposits))
     _drop(db, Blob, Blob.deposit.in_(deposits))
-    unnamed = {"name": None, "address": None, "address_hash": None, "domain_hash": None}
-    db.execute(
-        update(CustodyRow)
-        .where(CustodyRow.deposit.in_(of_kept))
-        .values(**unnamed, nonce=None, phrase=None)
-    )
+    db.execute(update(CustodyRow).where(CustodyRow.deposit.in_(of_kept)).values(**_UNNAMED))
+    for row in db.scalars(select(Deposit).where(Deposit.id.in_(of_kept))):
+        row.label = custodian.web_keys.encrypt(LABEL, row.id, account, "")
     _drop(db, CustodyRow, CustodyRow.deposit.in_(gone))
     _drop(db, Deposit, Deposit.id.in_(gone))
+
+
+def _drop_refused(db: Session, account: str, deposits: set[str], kept: dict[str, int]) -> None:
+    """Delete what the sequencer did not take: it is no entry, but its contents stand in its row."""
+    row = LedgerEvent
+    about = or_(row.account == account, row.deposit.in_(deposits))
+    of_kept = and_(row.recovery.is_not(None), row.recovery.in_(kept))
+    _drop(db, row, and_(row.index.is_(None), row.refused.is_not(None), about, ~of_kept))
+
+
+def forget_contact(custodian: Custodian, db: Session, row: CustodyRow) -> bool:
+    """Forget who had a piece of a key that has ended; tells whether its 30 days are over."""
+    entries = Entries(db, custodian.keys).of_deposit(row.deposit)
+    ends = [entry.at for entry in entries if entry.event.type == "deposit destroyed"]
+    if not ends:  # a row says so and no entry, or none yet: the entry asks for this anew
+        return False
+    if custodian.clock.now() < ends[-1] + ERASED_AFTER_SECONDS:
+        row.due_at = ends[-1] + ERASED_AFTER_SECONDS
+        return False
+    for column, nothing in _UNNAMED.items():
+        setattr(row, column, nothing)
+    _drop(db, MailToken, MailToken.custody == row.id)
+    _drop(db, MailCode, MailCode.subject == row.id)
+    return True
 
 
 def _drop_recoveries(db: Session, recoveries: set[str]) -> None:

@@ -22,9 +22,10 @@ from escrow.custodian import (
 )
 from escrow.custodian.closing import successor
 from escrow.custodian.entries import Entries, Entry
+from escrow.custodian.erasing import ERASED_AFTER_SECONDS
 from escrow.custodian.letters import tell_about_recovery, tell_contacts, tell_customer
 from escrow.custodian.service import Custodian
-from escrow.deposit.models import Deposit
+from escrow.deposit.models import CustodyRow, Deposit
 from escrow.ledger.models import LedgerEvent
 
 BATCH = 200
@@ -41,7 +42,11 @@ def _stop(custodian: Custodian, db: Session, entry: Entry) -> None:
 
 
 def _destroyed(custodian: Custodian, db: Session, entry: Entry) -> None:
+    """Destroyed also for a restored backup, and in a while its contacts are forgotten."""
     custodian.outside.write_line(str(entry.event.deposit), "destroyed")
+    held = update(CustodyRow).where(CustodyRow.deposit == entry.event.deposit)
+    until = entry.at + ERASED_AFTER_SECONDS
+    db.execute(held.where(CustodyRow.role == "contact").values(due_at=until))
 
 
 def _about_recovery(message: str) -> Reaction:

@@ -7,6 +7,7 @@
                      customer is told of a contact's silence, and what to do. So again every time
     declined, lost   30 days later the copies that were kept for the contact are deleted, if it was
                      the contact who said so: nobody else's word destroys anything
+    any              30 days after the key has ended, who the contact was is forgotten
 
 The column only says when to look: what is done is decided from sequenced entries, and a letter's
 key names what it is for, so a crash or a changed column sends none twice.
@@ -15,6 +16,7 @@ key names what it is for, so a crash or a changed column sends none twice.
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from escrow.custodian import erasing
 from escrow.custodian.entries import Entries, Entry
 from escrow.custodian.letters import name_of, tell_contacts, tell_customer
 from escrow.custodian.service import Custodian
@@ -50,7 +52,9 @@ def _look(custodian: Custodian, db: Session, custody: str, now: int) -> bool:
         return False
     deposit = db.get(Deposit, row.deposit)
     row.due_at = None
-    if deposit is None or deposit.kind == "drill" or deposit.state in {"closed", "rejected"}:
+    if deposit is not None and deposit.state == "closed":
+        return erasing.forget_contact(custodian, db, row)
+    if deposit is None or deposit.kind == "drill" or deposit.state == "rejected":
         return False
     entries = Entries(db, custodian.keys).of_custody(custody)
     ends = [entry for entry in entries if entry.event.type in _ENDS]

@@ -16,9 +16,11 @@ from escrow.custodian.takeup import check
 from escrow.db import Base
 from escrow.deposit.models import CustodyRow, Deposit
 from escrow.ledger import read
+from escrow.ledger.append import Author, append
 from escrow.ledger.models import LedgerEvent
 from escrow.protocol.encoding import b64url, raw_id
 from escrow.recovery.models import Recovery
+from escrow.webkeys import WebKeys
 from tests.admin.crew import hired
 from tests.support.people import Contact, Customer, Deposited
 from tests.support.world import World
@@ -31,7 +33,22 @@ LEFT = {("ledger_event", name) for name in ("account", "deposit", "custody", "re
 
 
 @pytest.fixture
-def customer(world: World) -> Customer:
+def sealed(monkeypatch: pytest.MonkeyPatch) -> dict[bytes, str]:
+    """What stands in which encrypted column: every ciphertext that was made, with its words."""
+    found: dict[bytes, str] = {}
+    encrypt = WebKeys.encrypt
+
+    def note(keys: WebKeys, place: tuple[str, str], row: str, owner: str, words: str) -> bytes:
+        made = encrypt(keys, place, row, owner, words)
+        found[made] = words
+        return made
+
+    monkeypatch.setattr(WebKeys, "encrypt", note)
+    return found
+
+
+@pytest.fixture
+def customer(sealed: dict[bytes, str], world: World) -> Customer:
     return world.customer("mira@example.org")
 
 
@@ -77,6 +94,18 @@ def traces(world: World, *wanted: str | bytes) -> set[tuple[str, str]]:
     return found
 
 
+def told_in(world: World, sealed: dict[bytes, str], *wanted: str) -> set[tuple[str, str]]:
+    """Return the encrypted columns of which the words hold something."""
+    with world.database.engine.connect() as connection:
+        return {
+            (table.name, str(column))
+            for table in Base.metadata.sorted_tables
+            for row in connection.execute(table.select())
+            for column, value in row._mapping.items()
+            if isinstance(value, bytes) and any(word in sealed.get(value, "") for word in wanted)
+        }
+
+
 def names_of(world: World, customer: Customer) -> list[str | bytes]:
     """Return by what a customer's rows are found: numbers, and hashes of addresses."""
     with world.database.reading() as db:
@@ -100,15 +129,25 @@ def everything(world: World, *but: str) -> dict[str, list[tuple[Any, ...]]]:
 
 @pytest.mark.databases("sqlite", "postgresql")
 def test_a_year_after_the_last_recovery_nothing_anywhere_tells_of_a_customer(
-    world: World, customer: Customer, lived: tuple[Deposited, list[Contact]]
+    sealed: dict[bytes, str],
+    world: World,
+    customer: Customer,
+    lived: tuple[Deposited, list[Contact]],
 ) -> None:
     names = names_of(world, customer)
     before = traces(world, *names)
     assert len(before) > 25, before  # the search finds what is there
+    words = [LABEL, REASON, customer.address, lived[1][0].address, lived[1][0].name]
+    assert told_in(world, sealed, *words) >= {
+        *(("deposit", "label"), ("address", "address"), ("recovery", "reason")),
+        *(("custody", "name"), ("custody", "address")),
+    }
     end(world, customer)
     world.wait(31 * DAY, at_once=30 * 3600)
+    assert told_in(world, sealed, *words) == {("recovery", "reason")}
     world.wait(YEAR, at_once=35 * 3600)
     assert traces(world, *names) == LEFT
+    assert told_in(world, sealed, *words) == set()
     with world.database.reading() as db:
         query = select(LedgerEvent).where(LedgerEvent.account == customer.account)
         rows = db.scalars(query).all()
@@ -138,7 +177,10 @@ def test_for_a_year_only_what_a_recovery_was_is_kept(
 
 
 def test_the_ledger_still_proves_itself_and_a_restart_finds_nothing_amiss(
-    world: World, customer: Customer, lived: tuple[Deposited, list[Contact]]
+    world: World,
+    customer: Customer,
+    lived: tuple[Deposited, list[Contact]],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     other = world.customer("piet@example.org")
     theirs, _ = world.enrol(other)
@@ -157,6 +199,7 @@ def test_the_ledger_still_proves_itself_and_a_restart_finds_nothing_amiss(
         world.custodian.audit()
     other.sign_in()
     assert other.http.get(f"/deposits/{theirs.deposit}").ok()["state"] == "complete"
+    assert "ALARM" not in caplog.text
 
 
 def test_who_has_an_address_or_a_contact_in_common_loses_nothing(
@@ -199,6 +242,70 @@ def test_whoever_writes_the_tables_makes_nobody_forget(
         assert (db.scalar(query) or 0) >= (before or 0)
         assert db.get(Deposit, made.deposit) is not None
     assert "ALARM closed without its entries" in caplog.text
+
+
+def test_what_the_sequencer_did_not_take_is_forgotten_with_the_rest(
+    world: World, customer: Customer
+) -> None:
+    made, _ = world.enrol(customer, 0, 0)
+    other = world.customer("piet@example.org")
+    forger = Author("web", bytes(32))
+    with world.database.transaction() as db:
+        for account in (customer.account, other.account):
+            append(db, forger, "totp changed", {"reason": "changed"}, account=account)
+        on = {"account": customer.account, "deposit": made.deposit}
+        append(db, forger, "deposit closing", {"until": 1, "reason": "Mine now."}, **on)
+    world.run()
+    refused = select(LedgerEvent.account).where(LedgerEvent.refused.is_not(None))
+    with world.database.reading() as db:
+        assert len(db.scalars(refused).all()) == 3
+    end(world, customer)
+    world.wait(31 * DAY)
+    with world.database.reading() as db:
+        assert db.scalars(refused).all() == [other.account]
+
+
+def of_contact(world: World, contact: Contact) -> set[str]:
+    """Return which columns still say who a contact is."""
+    with world.database.reading() as db:
+        row = db.get_one(CustodyRow, contact.custody)
+        return {name for name in erasing._UNNAMED if getattr(row, name) is not None}
+
+
+@pytest.mark.databases("sqlite", "postgresql")
+def test_who_had_a_piece_is_forgotten_a_while_after_the_key_has_ended(
+    world: World, customer: Customer
+) -> None:
+    old, [gone] = world.enrol(customer, label="Old laptop")
+    new, [stays] = world.enrol(customer, label="New laptop")
+    customer.sign_in()
+    customer.http.post(f"/deposits/{old.deposit}/close", {"reason": ""}).ok()
+    world.run()
+    world.wait(30 * DAY + 3600)
+    with world.database.reading() as db:
+        assert db.get_one(Deposit, old.deposit).state == "closed"
+    world.wait(28 * DAY)
+    assert {"name", "address", "address_hash"} <= of_contact(world, gone)
+    world.wait(3 * DAY)
+    assert of_contact(world, gone) == set()
+    assert {"name", "address", "address_hash"} <= of_contact(world, stays)
+    customer.sign_in()
+    shown = customer.http.get(f"/deposits/{old.deposit}").ok()
+    assert (shown["label"], shown["state"]) == ("Old laptop", "closed")
+    assert [piece["name"] for piece in shown["custodies"] if piece["role"] == "contact"] == [None]
+    kept = customer.http.get(f"/deposits/{new.deposit}").ok()
+    assert kept["state"] == "complete"
+
+
+def test_whoever_writes_the_tables_makes_no_contact_forgotten(
+    world: World, customer: Customer
+) -> None:
+    made, [contact] = world.enrol(customer)
+    with world.database.transaction() as db:
+        db.get_one(Deposit, made.deposit).state = "closed"
+        db.get_one(CustodyRow, contact.custody).due_at = 1
+    world.run()
+    assert {"name", "address", "address_hash"} <= of_contact(world, contact)
 
 
 def test_an_erasure_that_is_cut_off_goes_on_where_it_stopped(
