@@ -256,7 +256,8 @@ def _pages(deposits: int) -> list[Page]:
         Page("a customer's", f"{listed}?account={owner}"),
         Page("contacts' pieces, 5 days and older", f"{listed}?role=contact&days=5"),
         Page("missing pieces, of which there is none", f"{listed}?piece=missing"),
-        Page("the same of one policy", f"{listed}?piece=missing&policy=1-of-1"),
+        Page("pieces of a policy that no key has", f"{listed}?days=1&policy=4-of-7"),
+        Page("pieces of keys not recoverable", f"{listed}?days=1&state=not_recoverable"),
         Page("contacts at one mail domain", f"{listed}?domain={DOMAIN.hex()}"),
         Page("contacts at a domain, at risk, due", f"{listed}?{_ALL_FILTERS}"),
         Page("search: an address", "/admin/lookups", {"find": f"customer{wanted}@example.org"}),
@@ -268,7 +269,12 @@ def _pages(deposits: int) -> list[Page]:
         Page("practised with", "/admin/drills?show=done"),
         Page("unusual numbers", "/admin/unusual"),
         Page("export: all keys", "/admin/exports/keys", {}, part),
-        Page("export: keys at risk", "/admin/exports/keys", {"state": "at_risk"}, min(PART, deposits // 50)),
+        Page(
+            "export: keys at risk",
+            "/admin/exports/keys",
+            {"state": "at_risk"},
+            min(PART, deposits // 50),
+        ),
     ]
 
 

@@ -19,6 +19,7 @@ from escrow.deposit.models import CustodyRow, Deposit, RecoverabilityChange
 from escrow.recovery.models import Recovery
 
 PAGE = 50
+LOOKED_AT = 5_000
 CHANGES = 50
 DAY_SECONDS = 86400
 
@@ -38,31 +39,39 @@ class Line:
 
 
 _Found = tuple[Deposit, CustodyRow | None]
+_Piece = tuple[Deposit, CustodyRow]
 
 
 def page(
-    db: Session, web: Web, chosen: Filter, after: Cursor, length: int | None = None
+    db: Session,
+    web: Web,
+    chosen: Filter,
+    after: Cursor,
+    length: int | None = None,
+    looked_at: int | None = None,
 ) -> tuple[list[Line], Cursor | None]:
     """Return a page of what is wanted, and what the next is after.
 
     Keys come in the order of their identifiers, pieces with the longest unproven first. Either way
-    one index is read from where the page before ended; what other filters ask besides is compared
-    on the way.
+    one index is read from where the page before ended. Where pieces are asked of keys of some kind,
+    `looked_at` pieces of each party are compared at most: a page may have fewer lines than there
+    are, or none, and the next one goes on. So no filter reads a million pieces for one page.
     """
     length = length or PAGE
-    found = (_pieces if chosen.is_of_pieces else _keys)(db, web, chosen, after, length + 1)
-    lines = _lines(db, web, found[:length])
-    return lines, _cursor(found[length - 1]) if len(found) > length else None
+    if chosen.is_of_pieces:
+        found, following = _pieces(db, web, chosen, after, length, looked_at or LOOKED_AT)
+    else:
+        found, following = _keys(db, chosen, after, length)
+    return _lines(db, web, found), following
 
 
-def _cursor(found: _Found) -> Cursor:
-    deposit, piece = found
-    return Cursor(deposit.id) if piece is None else Cursor(piece.id, piece.proven_at or 0)
-
-
-def _keys(db: Session, _web: Web, chosen: Filter, after: Cursor, limit: int) -> list[_Found]:
+def _keys(
+    db: Session, chosen: Filter, after: Cursor, length: int
+) -> tuple[list[_Found], Cursor | None]:
     query = select(Deposit).where(*_of_key(chosen), Deposit.id > after.after)
-    return [(row, None) for row in db.scalars(query.order_by(Deposit.id).limit(limit))]
+    found = list(db.scalars(query.order_by(Deposit.id).limit(length + 1)))
+    following = Cursor(found[length - 1].id) if len(found) > length else None
+    return [(row, None) for row in found[:length]], following
 
 
 def _of_key(chosen: Filter) -> list[ColumnElement[bool]]:
@@ -80,24 +89,50 @@ def _of_key(chosen: Filter) -> list[ColumnElement[bool]]:
     return wanted
 
 
-def _pieces(db: Session, web: Web, chosen: Filter, after: Cursor, limit: int) -> list[_Found]:
+def _pieces(
+    db: Session, web: Web, chosen: Filter, after: Cursor, length: int, looked_at: int
+) -> tuple[list[_Found], Cursor | None]:
     """Read the pieces of each party in the order of its index, and put them together."""
-    found = [_of_role(db, web, chosen, role, after, limit) for role in chosen.roles]
-    merged = merge(*found, key=lambda line: (line[1].proven_at, line[1].id))
-    return list(islice(merged, limit))
+    read = [_of_role(db, web, chosen, role, after, length, looked_at) for role in chosen.roles]
+    # Beyond where one party was looked at, another's pieces wait for the next page.
+    end = min((end for _, end in read if end is not None), default=None)
+    merged = merge(*(found for found, _ in read), key=lambda line: _place(line[1]))
+    found = list(
+        islice((one for one in merged if end is None or _place(one[1]) <= end), length + 1)
+    )
+    if len(found) > length:
+        end = _place(found[length - 1][1])
+    return [*found[:length]], Cursor(end[1], end[0]) if end is not None else None
+
+
+def _place(piece: CustodyRow) -> tuple[int, str]:
+    return piece.proven_at or 0, piece.id
 
 
 def _of_role(
-    db: Session, web: Web, chosen: Filter, role: str, after: Cursor, limit: int
-) -> list[tuple[Deposit, CustodyRow]]:
+    db: Session,
+    web: Web,
+    chosen: Filter,
+    role: str,
+    after: Cursor,
+    length: int,
+    looked_at: int,
+) -> tuple[list[_Piece], tuple[int, str] | None]:
+    """Return a page's pieces of one party, one more if there are more, and where looking ended."""
     row = CustodyRow
     # A domain is a contact's: not naming the role leaves one index to choose.
     party = row.domain_hash == bytes.fromhex(chosen.domain) if chosen.domain else row.role == role
-    further = tuple_(row.proven_at, row.id) > tuple_(after.at, after.after)
+    place = tuple_(row.proven_at, row.id)
+    wanted = [party, place > tuple_(after.at, after.after), *_of_piece(web, chosen)]
+    end = None
+    if chosen.is_compared:
+        last = select(row.proven_at, row.id).where(*wanted).order_by(row.proven_at, row.id)
+        if (found := db.execute(last.offset(looked_at - 1).limit(1)).first()) is not None:
+            end = (found[0] or 0, found[1])
+            wanted.append(place <= tuple_(*end))
     query = select(Deposit, row).join(row, row.deposit == Deposit.id)
-    query = query.where(party, further, *_of_piece(web, chosen), *_of_key(chosen))
-    found = db.execute(query.order_by(row.proven_at, row.id).limit(limit))
-    return [(deposit, piece) for deposit, piece in found]
+    query = query.where(*wanted, *_of_key(chosen)).order_by(row.proven_at, row.id)
+    return [(deposit, piece) for deposit, piece in db.execute(query.limit(length + 1))], end
 
 
 def _of_piece(web: Web, chosen: Filter) -> list[ColumnElement[bool]]:
@@ -130,9 +165,11 @@ def _lines(db: Session, web: Web, found: Sequence[_Found]) -> list[Line]:
     ]
 
 
-def domain_of(web: Web, lines: Sequence[Line]) -> str | None:
-    """Return the mail domain of the contact in the first line: what a list of one is headed by."""
-    piece = lines[0].piece if lines else None
+def domain_of(db: Session, web: Web, hashed: str) -> str | None:
+    """Return the mail domain that a keyed hash (64 hex digits) stands for, None if nobody's."""
+    row = CustodyRow
+    query = select(row).where(row.domain_hash == bytes.fromhex(hashed), row.proven_at >= 0)
+    piece = db.scalars(query.order_by(row.proven_at, row.id).limit(1)).first()
     details = custodies.contact_details(web.keys, piece) if piece is not None else None
     return webkeys.domain_of(details[1]) if details is not None else None
 

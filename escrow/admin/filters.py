@@ -68,6 +68,14 @@ class Filter:
         return bool(self.role or self.piece or self.days or self.domain)
 
     @property
+    def is_compared(self) -> bool:
+        """Whether pieces are asked of keys of some kind, which no index of pieces knows.
+
+        Those of one customer are found by the customer.
+        """
+        return self.is_of_pieces and bool(self.state or self.policy) and not self.account
+
+    @property
     def roles(self) -> tuple[str, ...]:
         """The parties whose pieces are listed; a mail domain is a contact's."""
         if self.domain:

@@ -118,6 +118,7 @@ def keys(actor: Actor) -> Response:
         lines, following = custody.page(db, context, chosen, after)
         saved_views = saved.of_admin(db, context, actor.admin)
         owner = views.customer(db, context, chosen.account) if chosen.account else []
+        domain = custody.domain_of(db, context, chosen.domain) if chosen.domain else None
     now, fresh = context.clock.now(), context.settings.proof_seconds
     values = {
         "states": {
@@ -125,8 +126,9 @@ def keys(actor: Actor) -> Response:
             for line in lines
             if line.piece is not None
         },
-        "domain": custody.domain_of(context, lines) if chosen.domain else None,
+        "domain": domain,
         "here": urlencode(chosen.query()),
+        "page_length": custody.PAGE,
     }
     return admin_page(
         actor,

@@ -31,7 +31,7 @@ def of_keys(
 
     Raises Unavailable before the ledger's first checkpoint.
     """
-    lines, following = custody.page(db, web, chosen, after, PART)
+    lines, following = custody.page(db, web, chosen, after, PART, exporting.LOOKED_AT)
     found = {line.deposit.id: line.deposit for line in lines}
     about = f"list of keys ({chosen.told()})"
     return _made(db, web, f"admin {actor.admin}", about, list(found.values())), following

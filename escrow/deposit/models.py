@@ -35,6 +35,13 @@ class Deposit(Base):
         Index("ix_deposit_drilled_at", "drilled_at", "id"),
         Index("ix_deposit_policy", "contacts_needed", "contacts_count", "id"),
         Index(
+            "ix_deposit_recoverability_policy",
+            "recoverability",
+            "contacts_needed",
+            "contacts_count",
+            "id",
+        ),
+        Index(
             "ix_deposit_recoverability_until",
             "recoverability_until",
             sqlite_where=text("recoverability_until IS NOT NULL"),

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import event, select
 
 from escrow.account.models import Address
+from escrow.admin import custody
 from escrow.admin.filters import Cursor, Filter
 from escrow.admin.models import Admin, AdminView
 from escrow.admin.sweep import sweep
@@ -154,6 +155,47 @@ def test_pages_of_pieces_miss_nothing_and_repeat_nothing(
         path = more[1].replace("&amp;", "&") if more else ""
     assert seen == whole
     assert len(whole) >= 2
+
+
+@pytest.mark.databases("sqlite", "postgresql")
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("policy=2-of-3&role=contact", "policy=1-of-1&days=1", "policy=3-of-5&days=1"),
+        *("state=safe&days=1", "state=at_risk&days=1", "state=at_risk&role=provider"),
+    ],
+)
+def test_a_page_looks_at_so_many_pieces_and_the_next_one_goes_on(
+    world: World, olga: Crew, customer: Customer, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    for _ in range(2):
+        world.enrol(customer, 2, 3)
+        world.enrol(customer)
+        invited(world, customer)
+    world.wait(DAY)
+    olga.sign_in().ok()
+    chosen = Filter.read(dict(pair.split("=") for pair in query.split("&")))
+    with world.database.reading() as db:
+        web = world.app.extensions["escrow"]
+        whole, following = custody.page(db, web, chosen, Cursor())
+        assert following is None
+        pieces = [line.piece.id for line in whole if line.piece]
+        for length in (1, 3, 50):
+            after: Cursor | None = Cursor()
+            seen: list[str] = []
+            pages = 0
+            while after is not None:
+                lines, after = custody.page(db, web, chosen, after, length, 3)
+                assert len(lines) <= min(length, 3 * len(chosen.roles))
+                seen += [line.piece.id for line in lines if line.piece]
+                pages += 1
+            assert seen == pieces
+            assert pages > 1
+    monkeypatch.setattr("escrow.admin.custody.LOOKED_AT", 2)
+    text = olga.page(f"/admin/custody?{query}").text
+    assert "Look further" in text
+    assert "There are none." not in text
+    assert "data-export" in text
 
 
 @pytest.mark.parametrize(

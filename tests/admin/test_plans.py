@@ -29,7 +29,12 @@ LARGE = (
 # One of each filter, and what an auditor puts together.
 FILTERS = (
     *("role=customer", "piece=due", "piece=missing", "role=contact&piece=proven", "days=90"),
-    *("policy=2-of-3", "policy=1-of-1&state=safe", f"domain={admins.DOMAIN.hex()}"),
+    *(
+        "policy=2-of-3",
+        "policy=1-of-1&state=safe",
+        "policy=4-of-7&state=safe",
+        f"domain={admins.DOMAIN.hex()}",
+    ),
     f"domain={admins.DOMAIN.hex()}&piece=due&days=90",
     *("role=provider&days=30&state=at_risk", "role=contact&piece=missing&policy=2-of-3"),
 )

@@ -169,6 +169,11 @@ def upgrade() -> None:
     op.create_index("ix_deposit_policy", "deposit", ["contacts_needed", "contacts_count", "id"])
     op.create_index("ix_deposit_recoverability", "deposit", ["recoverability", "id"])
     op.create_index(
+        "ix_deposit_recoverability_policy",
+        "deposit",
+        ["recoverability", "contacts_needed", "contacts_count", "id"],
+    )
+    op.create_index(
         "ix_deposit_recoverability_until",
         "deposit",
         ["recoverability_until"],
