@@ -7,6 +7,8 @@ table.
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
+from escrow.i18n import Translator
+
 WIDTH, HEIGHT = 720, 180
 
 
@@ -52,10 +54,20 @@ def highest(series: Mapping[str, Sequence[int]]) -> int:
     return max((sum(day) for day in zip(*series.values(), strict=True)), default=0)
 
 
-def columns(series: Mapping[str, Sequence[int]]) -> list[tuple[int, tuple[int, ...]]]:
-    """Return the place and the parts of each column that is not empty, the last one first."""
-    found = [(at, day) for at, day in enumerate(zip(*series.values(), strict=True)) if any(day)]
-    return found[::-1]
+def table(
+    series: Mapping[str, Sequence[int]], words: Translator, first: int, step: int
+) -> list[tuple[str, list[str]]]:
+    """Return the columns that are not empty as rows of a table, the last one first.
+
+    Each is the date of its first day and a number for each of the series; `first` is a moment of
+    the first column's first day and `step` the length of a column, in seconds.
+    """
+    columns = list(enumerate(zip(*series.values(), strict=True)))
+    return [
+        (words.day(first + at * step), [words.number(part) for part in parts])
+        for at, parts in reversed(columns)
+        if any(parts)
+    ]
 
 
 def _drawing(paths: Sequence[str], alternative: str) -> str:

@@ -20,6 +20,7 @@ from escrow.recovery.models import Recovery
 
 PAGE = 50
 LOOKED_AT = 5_000
+_NO_DATE = 2**62  # later than any
 CHANGES = 50
 DAY_SECONDS = 86400
 
@@ -123,11 +124,14 @@ def _of_role(
     # A domain is a contact's: not naming the role leaves one index to choose.
     party = row.domain_hash == bytes.fromhex(chosen.domain) if chosen.domain else row.role == role
     place = tuple_(row.proven_at, row.id)
-    wanted = [party, place > tuple_(after.at, after.after), *_of_piece(web, chosen)]
+    first, last = _dates(web, chosen)
+    # One bound below and not two: PostgreSQL would begin at the weaker one.
+    start = max((after.at, after.after), (first, ""))
+    wanted = [party, place > tuple_(*start), row.proven_at <= last]
     end = None
     if chosen.is_compared:
-        last = select(row.proven_at, row.id).where(*wanted).order_by(row.proven_at, row.id)
-        if (found := db.execute(last.offset(looked_at - 1).limit(1)).first()) is not None:
+        places = select(row.proven_at, row.id).where(*wanted).order_by(row.proven_at, row.id)
+        if (found := db.execute(places.offset(looked_at - 1).limit(1)).first()) is not None:
             end = (found[0] or 0, found[1])
             wanted.append(place <= tuple_(*end))
     query = select(Deposit, row).join(row, row.deposit == Deposit.id)
@@ -135,18 +139,18 @@ def _of_role(
     return [(deposit, piece) for deposit, piece in db.execute(query.limit(length + 1))], end
 
 
-def _of_piece(web: Web, chosen: Filter) -> list[ColumnElement[bool]]:
-    """Return what the date of the last proof must be; 0 stands for a piece that nobody holds."""
-    at, now = CustodyRow.proven_at, web.clock.now()
+def _dates(web: Web, chosen: Filter) -> tuple[int, int]:
+    """Return the first and last date that a proof may have; 0 is a piece that nobody holds."""
+    now = web.clock.now()
     fresh_since = now - web.settings.proof_seconds
-    wanted = {
-        "proven": [at > fresh_since],
-        "due": [at > 0, at <= fresh_since],
-        "missing": [at == 0],
-    }.get(chosen.piece, [at >= 0])
+    first, last = {
+        "proven": (fresh_since + 1, _NO_DATE),
+        "due": (1, fresh_since),
+        "missing": (0, 0),
+    }.get(chosen.piece, (0, _NO_DATE))
     if chosen.days:
-        wanted = [*wanted, at > 0, at <= now - int(chosen.days) * DAY_SECONDS]
-    return wanted
+        first, last = max(first, 1), min(last, now - int(chosen.days) * DAY_SECONDS)
+    return first, last
 
 
 def _lines(db: Session, web: Web, found: Sequence[_Found]) -> list[Line]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import and_, select, tuple_
 from sqlalchemy.orm import Session
 
 from escrow.admin import views
@@ -28,9 +28,10 @@ def page(
     `after` is the date (Unix seconds, 0 for never) and number of the last one of the page before.
     """
     row = Deposit
-    which = row.drilled_at > 0 if is_done else row.drilled_at == 0
+    # One bound and not two: PostgreSQL would begin at the weaker one, with all those at 0.
+    done = tuple_(row.drilled_at, row.id) > max(after, (1, ""))
+    which = done if is_done else and_(row.drilled_at == 0, row.id > after[1])
     query = select(row).where(which, row.kind == "real", row.state != "closed")
-    query = query.where(tuple_(row.drilled_at, row.id) > after)
     found = list(db.scalars(query.order_by(row.drilled_at, row.id).limit(PAGE + 1)))
     owners = views.customers(db, web, (deposit.account for deposit in found[:PAGE]))
     lines = [Drilled(deposit, owners.get(deposit.account, [])) for deposit in found[:PAGE]]

@@ -66,9 +66,10 @@ def look(db: Session, web: Web) -> Overview:
     # In the order of the index, or SQLite's statistics talk it into reading the whole table.
     mails = select(Outbox.id).where(Outbox.state == "refused").order_by(Outbox.next_at)
     refused = mails.limit(MOST).subquery()
+    days = recoverability.history(db, today - YEAR_DAYS, today)
     return Overview(
-        counts=recoverability.counts(db),
-        days=recoverability.history(db, today - YEAR_DAYS, today),
+        counts={state: counts[-1] for state, counts in days.items()},
+        days=days,
         recoveries=_under_way(db),
         refused=db.scalar(select(func.count()).select_from(refused)) or 0,
         approvals=_waiting(db),

@@ -87,7 +87,7 @@ def start(actor: Actor) -> Response:
         "attested": charts.bars(found.attested, attested),
         "outcomes": charts.bars(found.outcomes, outcomes),
         "highest": charts.highest,
-        "columns": charts.columns,
+        "table": charts.table,
     }
     # Days are counted in UTC; at noon they have the same date in the zone of who reads.
     noon = context.clock.now() // overview.DAY_SECONDS * overview.DAY_SECONDS + _NOON_SECONDS

@@ -135,14 +135,11 @@ def _newest(db: Session, state: str) -> RecoverabilityCount | None:
     return db.scalars(query).first()
 
 
-def counts(db: Session) -> dict[str, int]:
-    """Return how many deposits are in each state."""
-    found = {state: _newest(db, state) for state in STATES}
-    return {state: row.count if row is not None else 0 for state, row in found.items()}
-
-
 def history(db: Session, first: int, last: int) -> dict[str, list[int]]:
-    """Return the counts at the end of each day from `first` to `last`, by state."""
+    """Return how many deposits were in each state at the end of each day from `first` to `last`.
+
+    Days count from 1970 (UTC); of today it is how many there are now.
+    """
     row = RecoverabilityCount
     changed = select(row.state, row.day, row.count).where(row.state.in_(STATES), row.day >= first)
     counts = {(state, day): n for state, day, n in db.execute(changed.where(row.day <= last))}
