@@ -9,7 +9,7 @@ from flask import Response as FlaskResponse
 from flask import redirect, request
 from werkzeug.wrappers import Response
 
-from escrow.admin import signin
+from escrow.admin import operations, signin
 from escrow.admin.roles import DELAY, GOVERN, SEE_ALL
 from escrow.admin.signin import Actor
 from escrow.context import web
@@ -48,5 +48,6 @@ def admin_page(actor: Actor, template: str, **values: Any) -> FlaskResponse:
         sees_all=actor.role in SEE_ALL,
         may_delay=actor.role in DELAY,
         governs=actor.role in GOVERN,
+        titles=operations.TITLES,
         **values,
     )

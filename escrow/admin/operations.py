@@ -11,6 +11,7 @@ from typing import Any
 
 from escrow.admin.roles import DELAY, GOVERN, ROLES
 from escrow.deposit.closing import replaced_by
+from escrow.i18n import N_
 from escrow.protocol.encoding import (
     HASH,
     ID,
@@ -99,6 +100,20 @@ OPERATIONS = dict(
         ),
     )
 )
+# What each is called on pages and in mails; the last one is never proposed there.
+TITLES = {
+    "freeze": N_("Put a recovery on hold"),
+    "unfreeze": N_("Let a recovery go on"),
+    "close-deposit": N_("End a key"),
+    "close-account": N_("End an account"),
+    "move-account": N_("Move an account to another customer record"),
+    "set-address": N_("Give an account another mail address"),
+    ADD_ADMIN: N_("Make somebody an admin"),
+    REMOVE_ADMIN: N_("Let an admin be none any more"),
+    ROTATE_KEY: N_("Make a fresh key of the service"),
+    CHANGE_WAIT: N_("Change the shortest waiting time"),
+    ACCEPT_BACKUP: N_("Go on with a restored backup"),
+}
 BY_API = tuple(name for name in OPERATIONS if name != ACCEPT_BACKUP)
 
 

@@ -5,6 +5,7 @@ ledger, which can be said once. A month that passed while nothing ran is told wh
 """
 
 import calendar
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from escrow.admin.operations import TITLES
+from escrow.custodian.entries import Entries
 from escrow.deposit import recoverability
-from escrow.deposit.models import RecoverabilityChange
-from escrow.i18n import translator
+from escrow.deposit.models import CustodyRow, RecoverabilityChange
+from escrow.i18n import Translator, translator
 from escrow.ledger import daily
 from escrow.ledger.append import append
 from escrow.ledger.models import LedgerEvent
@@ -31,7 +34,7 @@ _COUNTED = {
     "completed": "recovery completed",
     "vetoed": "recovery vetoed",
     "expired": "recovery expired",
-    "decided": "admin executed",
+    "resent": "admin resent",
     "exported": "admin exported",
 }
 _PROOFS = ("custody attested customer", "custody attested contact")
@@ -124,6 +127,9 @@ def numbers(custodian: "Custodian", db: Session, month: Month) -> dict[str, str]
         "month": month.name,
         "lost": t.number(_lost(db, month)),
         "proofs": t.number(sum(sum(days[kind]) for kind in _PROOFS)),
+        "due_kits": t.number(_due(custodian, db, "customer")),
+        "due_contacts": t.number(_due(custodian, db, "contact")),
+        "decided": _decided(custodian, db, month, t),
         "refused": t.number(_refused(db, month)),
         "size": t.number(signed.size),
         "root": signed.root.hex(),
@@ -135,6 +141,27 @@ def _lost(db: Session, month: Month) -> int:
     row = RecoverabilityChange
     query = select(func.count()).where(row.is_loss, row.at >= month.start, row.at < month.end)
     return db.scalar(query) or 0
+
+
+def _due(custodian: "Custodian", db: Session, role: str) -> int:
+    """Count the pieces of a party that are held and whose last proof is too old, as of now."""
+    fresh_since = custodian.clock.now() - custodian.settings.proof_seconds
+    at = CustodyRow.proven_at
+    query = select(func.count()).where(CustodyRow.role == role, at > 0, at <= fresh_since)
+    return db.scalar(query) or 0
+
+
+def _decided(custodian: "Custodian", db: Session, month: Month, t: Translator) -> str:
+    """Say how many decisions of admins were carried out, and of each kind how many."""
+    entries = Entries(db, custodian.keys).of_types("admin executed")
+    kinds = Counter(
+        entry.event.data["operation"] for entry in entries if month.start <= entry.at < month.end
+    )
+    if not kinds:
+        return t.number(0)
+    titles = {kind: t.gettext(TITLES.get(kind, kind)) for kind in kinds}
+    named = sorted(f"{titles[kind]}: {t.number(count)}" for kind, count in kinds.items())
+    return f"{t.number(kinds.total())} ({'; '.join(named)})"
 
 
 def _refused(db: Session, month: Month) -> int:

@@ -20,8 +20,7 @@ from escrow.deposit.models import CustodyRow, Deposit, RecoverabilityChange
 from escrow.errors import NotFound
 from escrow.ledger.models import LedgerEvent
 from escrow.mail.models import Outbox
-from escrow.protocol.encoding import load_json
-from escrow.protocol.ledger import MAX_EVENT_LENGTH_BYTES
+from escrow.protocol.ledger import Event
 from escrow.recovery import opening
 from escrow.recovery.models import Recovery, RecoveryDraft
 
@@ -30,7 +29,7 @@ LEFT_OUT = (
     "the secret of the authenticator app, codes, and tokens of sessions and mails",
     "keyed hashes of addresses, by which they are found",
     "the provider's sealed piece and the encrypted key, which nobody here can read",
-    "signatures, keys and proofs, which name nobody",
+    "signatures, keys, proofs and other hashes, also those in entries of the log",
     "the phrase that a contact chose",
 )
 Found = dict[str, Any]
@@ -188,7 +187,15 @@ def _log(db: Session, account: str) -> list[Found]:
             "entry": row.index,
             "when": _time(row.at),
             "what": row.type,
-            "says": load_json(row.body or b"", "event", MAX_EVENT_LENGTH_BYTES),
+            "key": row.deposit,
+            "piece": row.custody,
+            "recovery": row.recovery,
+            "says": _words(Event.parse(row.body or b"").data),
         }
         for row in db.scalars(query.order_by(LedgerEvent.position))
     ]
+
+
+def _words(data: Found) -> Found:
+    """Leave out what is bytes: hashes, signatures and keys, alone or in a list."""
+    return {name: value for name, value in data.items() if not isinstance(value, bytes | list)}

@@ -11,10 +11,14 @@ from sqlalchemy import delete, select
 
 from escrow.config import Settings
 from escrow.custodian.monthly import Month, Monthly
+from escrow.deposit import recoverability
+from escrow.deposit.models import CustodyRow
 from escrow.errors import ConfigurationError
 from escrow.ledger.models import LedgerEvent
 from escrow.mail.models import Outbox
 from escrow.protocol.ledger import Event
+from tests.admin.crew import hired
+from tests.admin.office import Office
 from tests.support.mailbox import text_of
 from tests.support.world import World
 
@@ -94,6 +98,37 @@ def test_the_month_is_told_once_to_everybody_with_its_numbers(told: World) -> No
     assert len(to(told)) == 1
     next_month(told)
     assert len(to(told)) == 2
+
+
+def test_the_month_says_what_is_due_and_what_admins_did(told: World) -> None:
+    office = Office.open(told)
+    customer = told.customer()
+    gone, _ = told.enrol(customer)
+    told.enrol(customer)
+    office.approve(office.propose("close-deposit", gone.deposit), office.anna, office.piet)
+    other = told.customer("piet@example.org")
+    made, _ = told.enrol(other)
+    recovery = told.open_recovery(other, made)
+    office.approve(office.propose("freeze", recovery), office.anna)
+    olga = hired(told)
+    olga.post(f"/admin/support/{customer.account}/instructions").ok()
+    olga.post("/admin/exports/keys").ok()
+    now, fresh = told.clock.now(), told.settings.proof_seconds
+    with told.database.transaction() as db:
+        for row in db.scalars(select(CustodyRow).where(CustodyRow.deposit == made.deposit)):
+            if row.role == "contact":
+                row.last_share_at = row.last_check_at = now - fresh - DAY
+        recoverability.refresh(db, made.deposit, now, fresh)
+    told.run()
+    next_month(told)
+    [mail] = to(told)
+    text = " ".join(text_of(mail).split())
+    assert "Due for a check when this was written: kits 0, contacts 1" in text
+    assert "carried out: 2 (End a key: 1; Put a recovery on hold: 1)" in text
+    assert "Instructions sent again: 1" in text
+    assert "Lists, reports and data taken out: 1" in text
+    next_month(told)
+    assert "carried out: 0" in " ".join(text_of(to(told)[-1]).split())
 
 
 def test_a_month_in_which_nothing_ran_is_told_late_and_no_earlier_one(told: World) -> None:

@@ -13,6 +13,7 @@ from escrow.account.models import Totp
 from escrow.db import Base
 from escrow.deposit.models import CustodyRow, Deposit
 from escrow.ledger.models import LedgerEvent
+from escrow.protocol.encoding import b64url
 from escrow.protocol.ledger import Event
 from escrow.recovery.models import Recovery
 from tests.admin.crew import hired
@@ -90,7 +91,12 @@ def test_a_customer_takes_along_everything_that_is_kept(
         "My laptop crashed.",
     )
     assert {"deposit_complete", "recovery_vetoed"} <= {mail["mail"] for mail in found["mails"]}
-    assert {"account created", "recovery vetoed"} <= {entry["what"] for entry in found["log"]}
+    log = {entry["what"]: entry for entry in found["log"]}
+    assert (log["recovery vetoed"]["key"], log["recovery vetoed"]["says"]) == (
+        made.deposit,
+        {"by": "customer"},
+    )
+    assert log["account created"]["says"] == {}
     assert found["account"]["sessions"]
 
 
@@ -133,10 +139,14 @@ def test_nothing_in_it_opens_anything_or_is_another_customers(
         assert secret is not None
         manifest = db.get_one(Deposit, made.deposit).manifest_signature
         db.execute(text("UPDATE custody SET locale = 'nl' WHERE id = :id"), {"id": row.id})
-    _, said = data_of(customer)
+    found, said = data_of(customer)
+    hashes = [world.web_keys.lookup(each) for each in (customer.address, contact.address)]
+    assert {"account created", "custody attested"} <= {entry["what"] for entry in found["log"]}
     token = customer.http.token or "?"
     for hidden in (
-        *(customer.totp_secret, token, secret.hex(), manifest.hex()),
+        *(customer.totp_secret, token, secret.hex(), manifest.hex(), b64url(manifest)),
+        *(form(each) for each in hashes for form in (bytes.hex, b64url)),
+        *(f'"{name}":' for name in ("signature", "checkpoint_hash")),
         *(made.kit.payload.words, "piet@", "Not hers", theirs.deposit, "code_hash", 'phrase":'),
     ):
         assert hidden not in said
