@@ -14,6 +14,7 @@ from escrow.admin.roles import DELAY, GOVERN, SEE_ALL
 from escrow.admin.signin import Actor
 from escrow.context import web
 from escrow.errors import Unauthenticated
+from escrow.mail import letter
 from escrow.site import page
 
 
@@ -49,5 +50,6 @@ def admin_page(actor: Actor, template: str, **values: Any) -> FlaskResponse:
         may_delay=actor.role in DELAY,
         governs=actor.role in GOVERN,
         titles=operations.TITLES,
+        subject_of=letter.subject_of,
         **values,
     )

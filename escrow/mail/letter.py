@@ -70,6 +70,18 @@ def check(message: str, locale: str, contents: dict[str, str]) -> None:
         raise KeyError(f"{message}.{locale}: nothing fills {', '.join(sorted(missing))}")
 
 
+def subject_of(message: str, locale: str) -> str:
+    """Return the subject by which a mail is found, “…” for each of its places.
+
+    A mail of an earlier release, of which there is no file any more, keeps its name.
+    """
+    try:
+        subject, _ = _read(message, supported_locale(locale))
+    except KeyError:
+        return message
+    return subject.substitute(dict.fromkeys(subject.get_identifiers(), "…"))
+
+
 def places(message: str, locale: str) -> set[str]:
     """Return the names of a message's places."""
     subject, text = _read(message, supported_locale(locale))

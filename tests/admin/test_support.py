@@ -8,6 +8,7 @@ from sqlalchemy import select
 from escrow.admin import support
 from escrow.custodian import instructions
 from escrow.ledger.models import LedgerEvent
+from escrow.mail.models import Outbox
 from escrow.protocol.ledger import Event
 from tests.admin.crew import Crew, hired
 from tests.deposit.contact_life import DAY
@@ -97,6 +98,20 @@ def test_addresses_names_and_what_is_kept_are_not_shown(
         assert hidden not in text
     assert "m…@example.org" in text
     assert "taken by the mail server" in text
+
+
+def test_mails_are_named_by_the_subject_that_the_customer_looks_for(
+    world: World, sam: Crew, customer: Customer
+) -> None:
+    world.enrol(customer, label="The secret diary")
+    with world.database.transaction() as db:
+        db.scalars(select(Outbox).where(Outbox.message == "deposit_active")).one().message = "gone"
+    path = f"/admin/support/{customer.account}"
+    english, dutch = (sam.page(path, language).text for language in ("en", "nl"))
+    assert "<td>Your key “…” is safe: all pieces are in place</td>" in english
+    assert "<td>Uw sleutel “…” is veilig: alle delen zijn er</td>" in dutch
+    assert "<td>gone</td>" in english
+    assert "diary" not in english
 
 
 def test_nobody_looks_up_all_customers(
