@@ -181,7 +181,12 @@ def _mails(db: Session, account: str) -> list[Found]:
 
 
 def _log(db: Session, account: str) -> list[Found]:
-    query = select(LedgerEvent).where(LedgerEvent.account == account, LedgerEvent.body.is_not(None))
+    # What was not taken into the log may be anybody's and say anything.
+    query = select(LedgerEvent).where(
+        LedgerEvent.account == account,
+        LedgerEvent.index.is_not(None),
+        LedgerEvent.body.is_not(None),
+    )
     return [
         {
             "entry": row.index,
@@ -192,7 +197,7 @@ def _log(db: Session, account: str) -> list[Found]:
             "recovery": row.recovery,
             "says": _words(Event.parse(row.body or b"").data),
         }
-        for row in db.scalars(query.order_by(LedgerEvent.position))
+        for row in db.scalars(query.order_by(LedgerEvent.index))
     ]
 
 

@@ -152,6 +152,18 @@ def test_nothing_in_it_opens_anything_or_is_another_customers(
         assert hidden not in said
 
 
+def test_what_was_smuggled_into_the_log_is_not_handed_out_and_stops_nothing(
+    world: World, customer: Customer, lived: tuple[Deposited, Contact]
+) -> None:
+    row = {"type": "account created", "account": customer.account, "mac": bytes(32), "at": 0}
+    with world.database.transaction() as db:
+        db.add(LedgerEvent(id="ab" * 16, author="web", body=b"smuggled", acted=False, **row))
+    assert "smuggled" not in data_of(customer)[1]
+    world.run()
+    found, _ = data_of(customer)
+    assert len(found["log"]) > 5
+
+
 def test_it_takes_a_fresh_code_of_the_app_and_her_own_session(
     world: World, customer: Customer, lived: tuple[Deposited, Contact]
 ) -> None:
