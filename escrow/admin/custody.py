@@ -19,7 +19,7 @@ from escrow.deposit.models import CustodyRow, Deposit, RecoverabilityChange
 from escrow.recovery.models import Recovery
 
 PAGE = 50
-LOOKED_AT = 5_000
+LOOKED_AT = 2_000
 _NO_DATE = 2**62  # later than any
 CHANGES = 50
 DAY_SECONDS = 86400
@@ -125,17 +125,18 @@ def _of_role(
     party = row.domain_hash == bytes.fromhex(chosen.domain) if chosen.domain else row.role == role
     place = tuple_(row.proven_at, row.id)
     first, last = _dates(web, chosen)
-    # One bound below and not two: PostgreSQL would begin at the weaker one.
+    # One bound below and not two: PostgreSQL would begin at the weaker one, and SQLite end there.
     start = max((after.at, after.after), (first, ""))
-    wanted = [party, place > tuple_(*start), row.proven_at <= last]
+    wanted, until = [party, place > tuple_(*start)], row.proven_at <= last
     end = None
     if chosen.is_compared:
-        places = select(row.proven_at, row.id).where(*wanted).order_by(row.proven_at, row.id)
-        if (found := db.execute(places.offset(looked_at - 1).limit(1)).first()) is not None:
+        places = select(row.proven_at, row.id).where(*wanted, until)
+        places = places.order_by(row.proven_at, row.id).offset(looked_at - 1).limit(1)
+        if (found := db.execute(places).first()) is not None:
             end = (found[0] or 0, found[1])
-            wanted.append(place <= tuple_(*end))
+            until = (row.proven_at <= end[0]) & (place <= tuple_(*end))
     query = select(Deposit, row).join(row, row.deposit == Deposit.id)
-    query = query.where(*wanted, *_of_key(chosen)).order_by(row.proven_at, row.id)
+    query = query.where(*wanted, until, *_of_key(chosen)).order_by(row.proven_at, row.id)
     return [(deposit, piece) for deposit, piece in db.execute(query.limit(length + 1))], end
 
 
