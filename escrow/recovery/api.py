@@ -119,7 +119,8 @@ def get_recovery(recovery: str) -> Any:
         if draft is not None and not contact.is_signed():
             asking.owner(db, draft.deposit)
             return views.recovery_document(db, context, draft)
-        return views.recovery_document(db, context, asking.anyones(db, context, recovery))
+        row, _ = asking.anyones(db, context, recovery)
+        return views.recovery_document(db, context, row)
 
 
 @blueprint.delete("/recoveries/<id:recovery>")

@@ -50,11 +50,11 @@ def contacts(
     return row, signer
 
 
-def anyones(db: Session, context: Web, recovery: str) -> Recovery:
-    """Return a recovery of who is asking, customer or contact."""
+def anyones(db: Session, context: Web, recovery: str) -> tuple[Recovery, CustodyRow | None]:
+    """Return a recovery of who is asking, and the contact that it is: None for the customer."""
     if contact.is_signed():
-        return contacts(db, context, recovery)[0]
-    return customers(db, recovery)
+        return contacts(db, context, recovery)
+    return customers(db, recovery), None
 
 
 def who_stops(

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from escrow.account import auth
 from escrow.api import CONTACT, SESSION, api_blueprint
 from escrow.context import Web, web
-from escrow.deposit import contact
+from escrow.errors import NotFound
 from escrow.recovery import asking, bodies, calls, flow, proofs, views
 from escrow.recovery.models import RecoverySession
 
@@ -37,7 +37,7 @@ def _begin(
         if row.proof not in proofs.BY_MAIL and db.get(RecoverySession, session) is None:
             auth.require(db, step_up=True)
         made = flow.begin(db, context, row, session, public_key, piece)
-        return views.session_document(db, context, row, made, is_customer=True)
+        return views.session_document(db, context, row, made)
 
 
 @blueprint.get("/recoveries/<id:recovery>/sessions/<id:session>")
@@ -47,10 +47,9 @@ def get_session(recovery: str, session: str) -> Any:
     """Show a session: its calls, and the releases that stand in a signed checkpoint."""
     context = web()
     with context.database.reading() as db:
-        row = asking.anyones(db, context, recovery)
+        row, signer = asking.anyones(db, context, recovery)
         found = calls.find_session(db, row, session)
-        customer = not contact.is_signed()
-        return views.session_document(db, context, row, found, is_customer=customer)
+        return views.session_document(db, context, row, found, signer)
 
 
 _CALL = "/recoveries/<id:recovery>/sessions/<id:session>/calls/<id:call>"
@@ -81,12 +80,14 @@ def _put_call(context: Web, recovery: str, session: str, call: str, said: tuple[
 @blueprint.output(bodies.CallOut)
 @blueprint.doc(security=BOTH, responses=[404])
 def get_call(recovery: str, session: str, call: str) -> Any:
-    """Show a call."""
+    """Show a call; to a contact only the one with this contact."""
     context = web()
     with context.database.reading() as db:
-        row = asking.anyones(db, context, recovery)
-        found = calls.find_session(db, row, session)
-        return views.call_document(calls.find_call(db, found.id, call))
+        row, signer = asking.anyones(db, context, recovery)
+        found = calls.find_call(db, calls.find_session(db, row, session).id, call)
+        if signer is not None and found.custody != signer.id:
+            raise NotFound
+        return views.call_document(found)
 
 
 @blueprint.post(f"{_CALL}/nonce")

@@ -9,6 +9,7 @@ from escrow.context import Web
 from escrow.deposit import custodies
 from escrow.deposit import views as deposit_views
 from escrow.deposit.bodies import EntryOut, RunningRecovery
+from escrow.deposit.models import CustodyRow
 from escrow.ledger import read
 from escrow.ledger.models import LedgerEvent
 from escrow.protocol.ledger import Event
@@ -109,12 +110,16 @@ def _draft(db: Session, web: Web, row: RecoveryDraft) -> dict[str, Any]:
 
 
 def session_document(
-    db: Session, web: Web, recovery: Recovery, row: RecoverySession, *, is_customer: bool
+    db: Session,
+    web: Web,
+    recovery: Recovery,
+    row: RecoverySession,
+    signer: CustodyRow | None = None,
 ) -> bodies.SessionOut:
-    """Return a session; sealed bytes are for the customer alone."""
+    """Return a session; sealed bytes are for the customer alone, a call for its contact too."""
     over = row.voided_at is not None or web.clock.now() >= row.expires_at
     query = select(ReleaseRow).where(ReleaseRow.session == row.id).order_by(ReleaseRow.custody)
-    releases = [_release(db, line, is_customer=is_customer) for line in db.scalars(query)]
+    releases = [_release(db, line, is_customer=signer is None) for line in db.scalars(query)]
     return bodies.SessionOut(
         session=row.id,
         recovery=recovery.id,
@@ -122,7 +127,11 @@ def session_document(
         begun_at=row.begun_at,
         expires_at=row.expires_at,
         is_over=over,
-        calls=[call_document(call) for call in calls_of(db, row.id)],
+        calls=[
+            call_document(call)
+            for call in calls_of(db, row.id)
+            if signer is None or call.custody == signer.id
+        ],
         releases=[line for line in releases if line is not None],
     )
 
