@@ -109,7 +109,7 @@ def test_kit_file_and_card_file_give_the_key_and_leave_nothing(
     drawn = page.page.screenshot(full_page=True)
     assert [code.text for code in read_codes(drawn)] == [secret]
     with page.page.expect_download() as download:
-        page.button("Sla hem op als bestand").click()
+        page.button("Als bestand opslaan").click()
     assert Path(download.value.path()).read_bytes() == made.secret
     assert not page.is_too_wide()
     assert secret.strip() not in page.page.url + page.page.title()
