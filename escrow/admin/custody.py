@@ -19,7 +19,7 @@ from escrow.deposit.models import CustodyRow, Deposit, RecoverabilityChange
 from escrow.recovery.models import Recovery
 
 PAGE = 50
-LOOKED_AT = 2_000
+LOOKED_AT, FEW = 2_000, 1_000
 _NO_DATE = 2**62  # later than any
 CHANGES = 50
 DAY_SECONDS = 86400
@@ -41,6 +41,8 @@ class Line:
 
 _Found = tuple[Deposit, CustodyRow | None]
 _Piece = tuple[Deposit, CustodyRow]
+_Place = tuple[int, str]
+_placed = tuple_(CustodyRow.proven_at, CustodyRow.id)
 
 
 def page(
@@ -55,15 +57,16 @@ def page(
 
     Keys come in the order of their identifiers, pieces with the longest unproven first. Either way
     one index is read from where the page before ended. Where pieces are asked of keys of some kind,
-    `looked_at` pieces of each party are compared at most: a page may have fewer lines than there
-    are, or none, and the next one goes on. So no filter reads a million pieces for one page.
+    those of a few keys are read by the key; else `looked_at` pieces of each party are compared at
+    most: a page may have fewer lines than there are, or none, and the next one goes on. So no
+    filter reads a million pieces for one page.
     """
     length = length or PAGE
-    if chosen.is_of_pieces:
-        found, following = _pieces(db, web, chosen, after, length, looked_at or LOOKED_AT)
-    else:
+    if not chosen.is_of_pieces:
         found, following = _keys(db, chosen, after, length)
-    return _lines(db, web, found), following
+        return _lines(db, web, found), following
+    pieces, following = _pieces(db, web, chosen, after, length, looked_at or LOOKED_AT)
+    return _lines(db, web, pieces), following
 
 
 def _keys(
@@ -92,25 +95,60 @@ def _of_key(chosen: Filter) -> list[ColumnElement[bool]]:
 
 def _pieces(
     db: Session, web: Web, chosen: Filter, after: Cursor, length: int, looked_at: int
-) -> tuple[list[_Found], Cursor | None]:
-    """Read the pieces of each party in the order of its index, and put them together."""
-    read = [_of_role(db, web, chosen, role, after, length, looked_at) for role in chosen.roles]
+) -> tuple[list[_Piece], Cursor | None]:
+    """Return pieces with the longest unproven first, and what the next page is after."""
+    keys = _few_keys(db, chosen) if chosen.is_compared else None
+    if keys is not None:
+        found, end = _of_keys(db, web, chosen, keys, after, length), None
+    else:
+        found, end = _of_parties(db, web, chosen, after, length, looked_at)
+    if len(found) > length:
+        end = _place(found[length - 1][1])
+    return found[:length], Cursor(end[1], end[0]) if end is not None else None
+
+
+def _few_keys(db: Session, chosen: Filter) -> list[str] | None:
+    """Return the keys that are wanted if they are few, else None."""
+    # In the order of an index, or SQLite's statistics talk it into reading the whole table.
+    query = select(Deposit.id).where(*_of_key(chosen)).order_by(Deposit.id)
+    found = list(db.scalars(query.limit(FEW + 1)))
+    return found if len(found) <= FEW else None
+
+
+def _of_keys(
+    db: Session, web: Web, chosen: Filter, keys: list[str], after: Cursor, length: int
+) -> list[_Piece]:
+    """Read the pieces of a few keys; one more than a page if there are more."""
+    row = CustodyRow
+    start, last = _dates(web, chosen, after)
+    wanted = [row.deposit.in_(keys), row.role.in_(chosen.roles), row.proven_at <= last]
+    if chosen.domain:
+        wanted.append(row.domain_hash == bytes.fromhex(chosen.domain))
+    query = select(Deposit, row).join(row, row.deposit == Deposit.id)
+    query = query.where(*wanted, _placed > tuple_(*start)).order_by(row.proven_at, row.id)
+    return [(deposit, piece) for deposit, piece in db.execute(query.limit(length + 1))]
+
+
+def _of_parties(
+    db: Session, web: Web, chosen: Filter, after: Cursor, length: int, looked_at: int
+) -> tuple[list[_Piece], _Place | None]:
+    """Read the pieces of each party in the order of its index, and put them together.
+
+    One more than a page if there are more; and where looking ended before the end of the list.
+    """
+    read = [_of_party(db, web, chosen, role, after, length, looked_at) for role in chosen.roles]
     # Beyond where one party was looked at, another's pieces wait for the next page.
     end = min((end for _, end in read if end is not None), default=None)
     merged = merge(*(found for found, _ in read), key=lambda line: _place(line[1]))
-    found = list(
-        islice((one for one in merged if end is None or _place(one[1]) <= end), length + 1)
-    )
-    if len(found) > length:
-        end = _place(found[length - 1][1])
-    return [*found[:length]], Cursor(end[1], end[0]) if end is not None else None
+    near = (line for line in merged if end is None or _place(line[1]) <= end)
+    return list(islice(near, length + 1)), end
 
 
-def _place(piece: CustodyRow) -> tuple[int, str]:
+def _place(piece: CustodyRow) -> _Place:
     return piece.proven_at or 0, piece.id
 
 
-def _of_role(
+def _of_party(
     db: Session,
     web: Web,
     chosen: Filter,
@@ -118,30 +156,30 @@ def _of_role(
     after: Cursor,
     length: int,
     looked_at: int,
-) -> tuple[list[_Piece], tuple[int, str] | None]:
-    """Return a page's pieces of one party, one more if there are more, and where looking ended."""
+) -> tuple[list[_Piece], _Place | None]:
     row = CustodyRow
     # A domain is a contact's: not naming the role leaves one index to choose.
     party = row.domain_hash == bytes.fromhex(chosen.domain) if chosen.domain else row.role == role
-    place = tuple_(row.proven_at, row.id)
-    first, last = _dates(web, chosen)
     # One bound below and not two: PostgreSQL would begin at the weaker one, and SQLite end there.
-    start = max((after.at, after.after), (first, ""))
-    wanted, until = [party, place > tuple_(*start)], row.proven_at <= last
+    start, last = _dates(web, chosen, after)
+    wanted, until = [party, _placed > tuple_(*start)], row.proven_at <= last
     end = None
     if chosen.is_compared:
         places = select(row.proven_at, row.id).where(*wanted, until)
         places = places.order_by(row.proven_at, row.id).offset(looked_at - 1).limit(1)
         if (found := db.execute(places).first()) is not None:
             end = (found[0] or 0, found[1])
-            until = (row.proven_at <= end[0]) & (place <= tuple_(*end))
+            until = (row.proven_at <= end[0]) & (_placed <= tuple_(*end))
     query = select(Deposit, row).join(row, row.deposit == Deposit.id)
     query = query.where(*wanted, until, *_of_key(chosen)).order_by(row.proven_at, row.id)
     return [(deposit, piece) for deposit, piece in db.execute(query.limit(length + 1))], end
 
 
-def _dates(web: Web, chosen: Filter) -> tuple[int, int]:
-    """Return the first and last date that a proof may have; 0 is a piece that nobody holds."""
+def _dates(web: Web, chosen: Filter, after: Cursor) -> tuple[_Place, int]:
+    """Return what the first piece comes after, and the last date that a proof may have.
+
+    The date 0 is a piece that nobody holds.
+    """
     now = web.clock.now()
     fresh_since = now - web.settings.proof_seconds
     first, last = {
@@ -151,7 +189,7 @@ def _dates(web: Web, chosen: Filter) -> tuple[int, int]:
     }.get(chosen.piece, (0, _NO_DATE))
     if chosen.days:
         first, last = max(first, 1), min(last, now - int(chosen.days) * DAY_SECONDS)
-    return first, last
+    return max((after.at, after.after), (first, "")), last
 
 
 def _lines(db: Session, web: Web, found: Sequence[_Found]) -> list[Line]:

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, select
+from sqlalchemy.orm import Session
 
 from escrow.account.models import Address
 from escrow.admin import custody
 from escrow.admin.filters import Cursor, Filter
 from escrow.admin.models import Admin, AdminView
 from escrow.admin.sweep import sweep
+from escrow.context import Web
 from escrow.deposit import recoverability
 from escrow.deposit.models import CustodyRow
 from tests.admin.crew import Crew, hired
@@ -157,6 +159,17 @@ def test_pages_of_pieces_miss_nothing_and_repeat_nothing(
     assert len(whole) >= 2
 
 
+def pages_of(db: Session, web: Web, chosen: Filter, length: int) -> list[str]:
+    """Return the pieces of a list, read page by page."""
+    seen: list[str] = []
+    after: Cursor | None = Cursor()
+    while after is not None:
+        lines, after = custody.page(db, web, chosen, after, length)
+        assert len(lines) == length or after is None
+        seen += [line.piece.id for line in lines if line.piece]
+    return seen
+
+
 @pytest.mark.databases("sqlite", "postgresql")
 @pytest.mark.parametrize(
     "query",
@@ -180,6 +193,8 @@ def test_a_page_looks_at_so_many_pieces_and_the_next_one_goes_on(
         whole, following = custody.page(db, web, chosen, Cursor())
         assert following is None
         pieces = [line.piece.id for line in whole if line.piece]
+        assert pages_of(db, web, chosen, 2) == pieces  # by their few keys
+        monkeypatch.setattr(custody, "FEW", -1)
         for length in (1, 3, 50):
             after: Cursor | None = Cursor()
             seen: list[str] = []
@@ -191,7 +206,7 @@ def test_a_page_looks_at_so_many_pieces_and_the_next_one_goes_on(
                 pages += 1
             assert seen == pieces
             assert pages > 1
-    monkeypatch.setattr("escrow.admin.custody.LOOKED_AT", 2)
+    monkeypatch.setattr(custody, "LOOKED_AT", 2)
     text = olga.page(f"/admin/custody?{query}").text
     assert "Look further" in text
     assert "There are none." not in text
