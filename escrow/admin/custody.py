@@ -19,7 +19,7 @@ from escrow.deposit.models import CustodyRow, Deposit, RecoverabilityChange
 from escrow.recovery.models import Recovery
 
 PAGE = 50
-LOOKED_AT, FEW = 2_000, 1_000
+LOOKED_AT, FEW = 1_000, 200
 _NO_DATE = 2**62  # later than any
 CHANGES = 50
 DAY_SECONDS = 86400

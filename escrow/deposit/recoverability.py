@@ -16,7 +16,7 @@ and counted without looking at every deposit; every change is kept with its date
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import select, union_all
 from sqlalchemy.orm import Session
 
 from escrow.deposit import custodies
@@ -141,11 +141,23 @@ def history(db: Session, first: int, last: int) -> dict[str, list[int]]:
     Days count from 1970 (UTC); of today it is how many there are now.
     """
     row = RecoverabilityCount
+    newest_before = union_all(
+        *(
+            select(
+                select(row.state, row.count)
+                .where(row.state == state, row.day < first)
+                .order_by(row.day.desc())
+                .limit(1)
+                .subquery()
+            )
+            for state in STATES
+        )
+    )
+    before: dict[str, int] = dict(db.execute(newest_before).all())
     changed = select(row.state, row.day, row.count).where(row.state.in_(STATES), row.day >= first)
     counts = {(state, day): n for state, day, n in db.execute(changed.where(row.day <= last))}
     found = {}
     for state in STATES:
-        before = select(row.count).where(row.state == state, row.day < first)
-        count = db.scalar(before.order_by(row.day.desc()).limit(1)) or 0
+        count = before.get(state, 0)
         found[state] = [count := counts.get((state, day), count) for day in range(first, last + 1)]
     return found
