@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flask.testing import FlaskClient
-from sqlalchemy import Connection, event, insert, text
+from sqlalchemy import Connection, insert, text
 
 from bench.measure import Line, Part, milliseconds
 from bench.service import _directory
@@ -32,7 +32,7 @@ from escrow.install import install
 from escrow.ledger.models import DailyCount
 from escrow.webkeyfile import load
 from escrow.webkeys import WebKeys
-from tests.support import postgres
+from tests.support import postgres, statements
 
 DEPOSITS, A_CUSTOMER = 1_000_000, 4
 CHUNK = 20_000
@@ -42,7 +42,6 @@ DAY_SECONDS = 86400
 DOMAIN = bytes(31) + b"\1"  # of one contact in a hundred
 HOST, API = "http://localhost:8080", "/api/v1"
 SAME = {"Sec-Fetch-Site": "same-origin"}
-Query = tuple[str, Any]
 # One in fifty is at risk, one in a thousand is gone.
 SHARES = ((1000, "not_recoverable"), (50, "at_risk"))
 
@@ -309,23 +308,14 @@ def _compare(part: Part, page: Page, client: FlaskClient, database: Database, ro
     part.add(Line(page.what, milliseconds(page_time), limit, share / AIM_SECONDS, 1.0))
 
 
-def _said(database: Database, ask: Callable[[], object]) -> list[Query]:
+def _said(database: Database, ask: Callable[[], object]) -> list[statements.Statement]:
     """Return the queries that a page asks, with their values as the driver gets them."""
-    queries: list[Query] = []
-
-    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.lstrip().startswith("SELECT"):
-            queries.append((statement, parameters))
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    try:
+    with statements.asked(database.engine) as said:
         ask()
-    finally:
-        event.remove(database.engine, "before_cursor_execute", note)
-    return queries
+    return [query for query in said if query[0].lstrip().startswith("SELECT")]
 
 
-def _read(connection: Connection, queries: list[Query]) -> None:
+def _read(connection: Connection, queries: list[statements.Statement]) -> None:
     """Ask the driver itself, so that only the database's and the driver's work counts."""
     cursor = connection.connection.cursor()
     for statement, values in queries:

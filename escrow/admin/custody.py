@@ -124,8 +124,13 @@ def _of_keys(
     wanted = [row.deposit.in_(keys), row.role.in_(chosen.roles), row.proven_at <= last]
     if chosen.domain:
         wanted.append(row.domain_hash == bytes.fromhex(chosen.domain))
-    query = select(Deposit, row).join(row, row.deposit == Deposit.id)
-    query = query.where(*wanted, _placed > tuple_(*start)).order_by(row.proven_at, row.id)
+    return _read(db, [*wanted, _placed > tuple_(*start)], length)
+
+
+def _read(db: Session, wanted: list[ColumnElement[bool]], length: int) -> list[_Piece]:
+    """Return pieces with their keys in the order of the list; one more than a page."""
+    query = select(Deposit, CustodyRow).join(CustodyRow, CustodyRow.deposit == Deposit.id)
+    query = query.where(*wanted).order_by(CustodyRow.proven_at, CustodyRow.id)
     return [(deposit, piece) for deposit, piece in db.execute(query.limit(length + 1))]
 
 
@@ -170,9 +175,7 @@ def _of_party(
         if (found := db.execute(places).first()) is not None:
             end = (found[0] or 0, found[1])
             until = (row.proven_at <= end[0]) & (_placed <= tuple_(*end))
-    query = select(Deposit, row).join(row, row.deposit == Deposit.id)
-    query = query.where(*wanted, until, *_of_key(chosen)).order_by(row.proven_at, row.id)
-    return [(deposit, piece) for deposit, piece in db.execute(query.limit(length + 1))], end
+    return _read(db, [*wanted, until, *_of_key(chosen)], length), end
 
 
 def _dates(web: Web, chosen: Filter, after: Cursor) -> tuple[_Place, int]:

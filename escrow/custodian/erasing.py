@@ -138,7 +138,7 @@ def _forget(custodian: Custodian, db: Session, account: str, kept: dict[str, int
     _drop_recoveries(db, recoveries - set(kept))
     _drop(db, RecoverabilityChange, RecoverabilityChange.deposit.in_(deposits))
     _drop(db, Blob, Blob.deposit.in_(deposits))
-    db.execute(update(CustodyRow).where(CustodyRow.deposit.in_(of_kept)).values(**_UNNAMED))
+    _unname(db, CustodyRow.deposit.in_(of_kept))
     for row in db.scalars(select(Deposit).where(Deposit.id.in_(of_kept))):
         row.label = custodian.web_keys.encrypt(LABEL, row.id, account, "")
     _drop(db, CustodyRow, CustodyRow.deposit.in_(gone))
@@ -162,11 +162,14 @@ def forget_contact(custodian: Custodian, db: Session, row: CustodyRow) -> bool:
     if custodian.clock.now() < ends[-1] + ERASED_AFTER_SECONDS:
         row.due_at = ends[-1] + ERASED_AFTER_SECONDS
         return False
-    for column, nothing in _UNNAMED.items():
-        setattr(row, column, nothing)
+    _unname(db, CustodyRow.id == row.id)
     _drop(db, MailToken, MailToken.custody == row.id)
     _drop(db, MailCode, MailCode.subject == row.id)
     return True
+
+
+def _unname(db: Session, which: ColumnElement[bool]) -> None:
+    db.execute(update(CustodyRow).where(which).values(**_UNNAMED))
 
 
 def _drop_recoveries(db: Session, recoveries: set[str]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import event, func, select, update
+from sqlalchemy import func, select, update
 
 from escrow.account import codes
 from escrow.account.models import AuthSession, MailCode
@@ -14,6 +14,7 @@ from escrow.app import create_app
 from escrow.context import Web
 from escrow.mail import outbox
 from escrow.mail.models import Outbox
+from tests.support import statements
 from tests.support.browser import API, Client, bearer, problem
 from tests.support.clocks import FakeClock
 from tests.support.mailbox import Mailbox
@@ -194,19 +195,13 @@ def test_an_unknown_address_costs_the_same_work(
     """The same statements, the same rows of the same size: time has nothing to tell."""
     seen = []
     for address in (customer.address, UNKNOWN):
-        statements: list[str] = []
-
-        def note(_c: Any, _cursor: Any, text: str, *_: Any, kept: list[str] = statements) -> None:
-            kept.append(text)
-
-        event.listen(web.database.engine, "before_cursor_execute", note)
-        login = start(client, address)
-        enter(client, login, "000000")
-        event.remove(web.database.engine, "before_cursor_execute", note)
+        with statements.asked(web.database.engine) as said:
+            login = start(client, address)
+            enter(client, login, "000000")
         with web.database.reading() as db:
             mail = db.scalars(select(Outbox).where(Outbox.key == f"code/{login}")).one()
             sizes = (len(mail.recipient or b""), len(mail.contents or b""))
-        seen.append((statements, sizes))
+        seen.append(([text for text, _ in said], sizes))
     assert seen[0] == seen[1]
 
 

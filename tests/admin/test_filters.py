@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escrow.account.models import Address
@@ -21,6 +21,7 @@ from escrow.deposit import recoverability
 from escrow.deposit.models import CustodyRow
 from tests.admin.crew import Crew, hired
 from tests.deposit.contact_life import DAY, invited, leave
+from tests.support import statements
 from tests.support.people import Customer
 from tests.support.world import World
 
@@ -324,16 +325,10 @@ def test_recoveries_ask_for_all_addresses_at_once(
     for _ in range(3):
         made, _ = world.enrol(customer, 0, 0)
         world.open_recovery(customer, made)
-    asked: list[str] = []
-
-    def note(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        asked.append(statement)
-
-    event.listen(world.database.engine, "before_cursor_execute", note)
-    text = olga.page("/admin/recoveries").text
-    event.remove(world.database.engine, "before_cursor_execute", note)
+    with statements.asked(world.database.engine) as said:
+        text = olga.page("/admin/recoveries").text
     assert text.count("/admin/deposits/") == 3
-    assert sum("FROM address" in statement for statement in asked) == 1
+    assert sum("FROM address" in statement for statement, _ in said) == 1
 
 
 def test_views_go_with_their_admin(world: World, olga: Crew) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import insert
 
 from bench import admins
 from escrow.ledger.models import LedgerEvent
 from escrow.mail.models import Outbox
 from tests.admin.crew import Crew, hired
+from tests.support import statements
 from tests.support.world import World
 
 KEYS = 12_000
@@ -78,38 +78,42 @@ def olga(world: World, monkeypatch: pytest.MonkeyPatch) -> Crew:
 
 def test_no_page_reads_a_whole_table(world: World, olga: Crew) -> None:
     key, middle = admins.id_of("deposit", KEYS // 2), "8" + "0" * 31
-    said: dict[str, Any] = {}
-
-    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        said[statement] = parameters
-
     engine = world.database.engine
-    event.listen(engine, "before_cursor_execute", note)
-    for path in (
-        "/admin",
-        *("/admin/custody", f"/admin/custody?after={middle}"),
-        f"/admin/custody?state=at_risk&after={middle}",
-        f"/admin/custody?account={admins.id_of('account', 7)}",
-        *(f"/admin/custody?{filter}" for filter in FILTERS),
-        *(f"/admin/custody?{filter}&after=1000-{middle}" for filter in FILTERS if "=" in filter),
-        f"/admin/support/{admins.id_of('account', 7)}",
-        *("/admin/recoveries", "/admin/approvals", "/admin/mail", "/admin/losses", "/admin/you"),
-        "/admin/unusual",
-        "/admin/drills",
-        "/admin/drills?show=done",
-        "/admin/ledger",
-    ):
-        assert olga.page(path).status_code == 200, path
-    olga.post("/admin/support", {"address": "customer7@example.org"}).ok()
-    olga.post("/admin/lookups", {"find": "customer7@example.org", "domain": "example.org"}).ok()
-    olga.post("/admin/lookups", {"find": key}).ok()
-    olga.post("/admin/exports/keys", {"state": "not_recoverable"}).ok()
-    olga.post("/admin/exports/keys", {"role": "contact", "piece": "due"}).ok()
-    event.remove(engine, "before_cursor_execute", note)
+    with statements.asked(engine) as said:
+        for path in (
+            "/admin",
+            *("/admin/custody", f"/admin/custody?after={middle}"),
+            f"/admin/custody?state=at_risk&after={middle}",
+            f"/admin/custody?account={admins.id_of('account', 7)}",
+            *(f"/admin/custody?{filter}" for filter in FILTERS),
+            *(
+                f"/admin/custody?{filter}&after=1000-{middle}"
+                for filter in FILTERS
+                if "=" in filter
+            ),
+            f"/admin/support/{admins.id_of('account', 7)}",
+            *(
+                "/admin/recoveries",
+                "/admin/approvals",
+                "/admin/mail",
+                "/admin/losses",
+                "/admin/you",
+            ),
+            "/admin/unusual",
+            "/admin/drills",
+            "/admin/drills?show=done",
+            "/admin/ledger",
+        ):
+            assert olga.page(path).status_code == 200, path
+        olga.post("/admin/support", {"address": "customer7@example.org"}).ok()
+        olga.post("/admin/lookups", {"find": "customer7@example.org", "domain": "example.org"}).ok()
+        olga.post("/admin/lookups", {"find": key}).ok()
+        olga.post("/admin/exports/keys", {"state": "not_recoverable"}).ok()
+        olga.post("/admin/exports/keys", {"role": "contact", "piece": "due"}).ok()
     plans = {}
     explain = "EXPLAIN QUERY PLAN " if world.database.is_sqlite else "EXPLAIN "
     with engine.connect() as connection:
-        for statement, parameters in said.items():
+        for statement, parameters in dict(said).items():
             if statement.lstrip().startswith("SELECT"):
                 found = connection.exec_driver_sql(explain + statement, parameters)
                 plans[statement] = "\n".join(str(line[-1]) for line in found)

@@ -1,11 +1,10 @@
 """A pass reads no whole table: what it looks for has an index, on both databases."""
 
-from typing import Any
-
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from escrow.custodian.acts import due
 from escrow.db import Database
+from tests.support import statements
 from tests.support.world import World
 
 ROWS = 20_000
@@ -36,17 +35,11 @@ def test_the_acts_of_a_pass_search_by_index(world: World) -> None:
     customer = world.customer()
     world.enrol(customer)
     _fill(world.database)
-    said: list[tuple[str, Any]] = []
-
-    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        said.append((statement, parameters))
-
     engine = world.database.engine
-    event.listen(engine, "before_cursor_execute", note)
-    due(world.custodian, world.custodian.acts)
-    for act in world.custodian.acts:
-        act(world.custodian)
-    event.remove(engine, "before_cursor_execute", note)
+    with statements.asked(engine) as said:
+        due(world.custodian, world.custodian.acts)
+        for act in world.custodian.acts:
+            act(world.custodian)
     explain = "EXPLAIN QUERY PLAN " if world.database.is_sqlite else "EXPLAIN "
     plans = {}
     with engine.connect() as connection:
@@ -66,12 +59,6 @@ def test_the_acts_of_a_pass_search_by_index(world: World) -> None:
 
 def test_a_pass_that_finds_nothing_asks_for_it_all_at_once(world: World) -> None:
     world.enrol(world.customer())
-    said: list[str] = []
-
-    def note(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        said.append(statement)
-
-    event.listen(world.database.engine, "before_cursor_execute", note)
-    world.custodian.run_pass()
-    event.remove(world.database.engine, "before_cursor_execute", note)
-    assert len([one for one in said if one != "BEGIN"]) == 3  # events, what is due, approvals
+    with statements.asked(world.database.engine) as said:
+        world.custodian.run_pass()
+    assert len([one for one, _ in said if one != "BEGIN"]) == 3  # events, what is due, approvals
