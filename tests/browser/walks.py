@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import cbor2
+import pytest
 from playwright.sync_api import Page
 
-from escrow.admin import people
+from escrow.admin import custody, people
 from escrow.admin.overview import OUTCOMES
 from escrow.deposit.models import CustodyRow, Deposit, RecoverabilityCount
 from escrow.ledger.models import DailyCount
@@ -674,6 +675,11 @@ def admin(visitor: Visitor) -> None:
     assert page.locator(".views").count() == 0
     visitor.open("/admin/custody?state=not_recoverable&days=3650")
     eye.see("admin: no such key")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(custody, "LOOKED_AT", 1)
+        patched.setattr(custody, "FEW", -1)
+        visitor.open("/admin/custody?state=not_recoverable&role=contact")
+    eye.see("admin: a list that goes on")
     visitor.open(f"/admin/deposits/{made.deposit}")
     eye.see("admin: a key")
     page.locator("[data-history] > summary").click()
@@ -825,7 +831,8 @@ WALKS = {
         ("admin: link not complete", "admin: invitation", "admin: waits to be let in",
          "admin: overview", "admin: keys",
          "admin: nobody here has this address", "admin: a view of pieces",
-         "admin: no such key", "admin: a key", "admin: what the log says", "admin: recoveries",
+         "admin: no such key", "admin: a list that goes on", "admin: a key",
+         "admin: what the log says", "admin: recoveries",
          "admin: log", "admin: losses", "admin: unusual numbers",
          "admin: never practised", "admin: practised", "admin: mail",
          "admin: nobody has this address", "admin: a customer calls",
