@@ -17,13 +17,18 @@ def stacked(series: Mapping[str, Sequence[int]], alternative: str) -> str:
     days = max((len(values) for values in series.values()), default=0)
     sums = [sum(values[day] for values in series.values()) for day in range(days)]
     most = max(sums, default=0)
+    if most == 0 or days < 2:
+        return _drawing([], alternative)
     areas, below = [], [0] * days
+    foot = _points(below, most)
     for name, values in series.items():
-        above = [low + value for low, value in zip(below, values, strict=True)]
-        if most > 0 and days > 1 and any(values):
-            edge = _points(above, most) + _points(below, most)[::-1]
-            areas.append(f'<path class="area-{escape(name)}" d="M{"L".join(edge)}Z"/>')
-        below = above
+        if not any(values):
+            continue
+        below = [low + value for low, value in zip(below, values, strict=True)]
+        edge = _points(below, most)
+        line = "L".join([*edge, *reversed(foot)])
+        areas.append(f'<path class="area-{escape(name)}" d="M{line}Z"/>')
+        foot = edge
     return _drawing(areas, alternative)
 
 

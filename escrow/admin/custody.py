@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
 from escrow import webkeys
 from escrow.admin import views
@@ -19,16 +19,30 @@ from escrow.deposit.models import CustodyRow, Deposit, RecoverabilityChange
 from escrow.recovery.models import Recovery
 
 PAGE = 50
-LOOKED_AT, FEW = 1_000, 200
+LOOKED_AT, FEW = 500, 200
 _NO_DATE = 2**62  # later than any
 CHANGES = 50
 DAY_SECONDS = 86400
+
+
+# What lists show: what a client sent, thousands of bytes a key, is not read for a line.
+OF_KEY = load_only(
+    *(Deposit.account, Deposit.state, Deposit.created_at, Deposit.drilled_at),
+    *(Deposit.recoverability, Deposit.recoverability_at, Deposit.contacts_needed),
+    raiseload=True,
+)
+_OF_PIECE = load_only(
+    *(CustodyRow.role, CustodyRow.state, CustodyRow.proven_at),
+    *(CustodyRow.last_share_at, CustodyRow.last_check_at),
+    raiseload=True,
+)
 
 
 @dataclass(frozen=True)
 class Line:
     """One key: how it is doing since when, and how many contacts hold a piece.
 
+    Of `deposit` and `piece` only what lists show is read; asking for more raises.
     `piece` is the one that the line is about, where pieces are listed.
     """
 
@@ -72,7 +86,7 @@ def page(
 def _keys(
     db: Session, chosen: Filter, after: Cursor, length: int
 ) -> tuple[list[_Found], Cursor | None]:
-    query = select(Deposit).where(*_of_key(chosen), Deposit.id > after.after)
+    query = select(Deposit).options(OF_KEY).where(*_of_key(chosen), Deposit.id > after.after)
     found = list(db.scalars(query.order_by(Deposit.id).limit(length + 1)))
     following = Cursor(found[length - 1].id) if len(found) > length else None
     return [(row, None) for row in found[:length]], following
@@ -130,7 +144,8 @@ def _of_keys(
 def _read(db: Session, wanted: list[ColumnElement[bool]], length: int) -> list[_Piece]:
     """Return pieces with their keys in the order of the list; one more than a page."""
     query = select(Deposit, CustodyRow).join(CustodyRow, CustodyRow.deposit == Deposit.id)
-    query = query.where(*wanted).order_by(CustodyRow.proven_at, CustodyRow.id)
+    query = query.options(OF_KEY, _OF_PIECE).where(*wanted)
+    query = query.order_by(CustodyRow.proven_at, CustodyRow.id)
     return [(deposit, piece) for deposit, piece in db.execute(query.limit(length + 1))]
 
 

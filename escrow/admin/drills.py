@@ -6,6 +6,7 @@ from sqlalchemy import and_, select, tuple_
 from sqlalchemy.orm import Session
 
 from escrow.admin import views
+from escrow.admin.custody import OF_KEY
 from escrow.context import Web
 from escrow.deposit.models import Deposit
 
@@ -31,7 +32,7 @@ def page(
     # One bound and not two: PostgreSQL would begin at the weaker one, with all those at 0.
     done = tuple_(row.drilled_at, row.id) > max(after, (1, ""))
     which = done if is_done else and_(row.drilled_at == 0, row.id > after[1])
-    query = select(row).where(which, row.kind == "real", row.state != "closed")
+    query = select(row).options(OF_KEY).where(which, row.kind == "real", row.state != "closed")
     found = list(db.scalars(query.order_by(row.drilled_at, row.id).limit(PAGE + 1)))
     owners = views.customers(db, web, (deposit.account for deposit in found[:PAGE]))
     lines = [Drilled(deposit, owners.get(deposit.account, [])) for deposit in found[:PAGE]]

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escrow.admin import views
+from escrow.admin.custody import OF_KEY
 from escrow.context import Web
 from escrow.deposit.models import Deposit, RecoverabilityChange
 
@@ -26,7 +27,7 @@ def page(db: Session, web: Web, days: int, before: int) -> tuple[list[Loss], int
     """Return a page of the losses of some days, and what the next is before (0: the newest)."""
     row = RecoverabilityChange
     query = select(row, Deposit).join(Deposit, Deposit.id == row.deposit)
-    query = query.where(row.is_loss, row.at >= web.clock.now() - days * DAY_SECONDS)
+    query = query.options(OF_KEY).where(row.is_loss, row.at >= web.clock.now() - days * DAY_SECONDS)
     if before:
         query = query.where(row.id < before)
     # One writer counts both up, so this is the order of the identifiers too, and of an index.

@@ -63,16 +63,14 @@ def look(db: Session, web: Web) -> Overview:
     """Read it all; each query is served by an index, whatever the number of keys."""
     today = web.clock.now() // DAY_SECONDS
     newest = db.scalars(select(CheckpointRow).order_by(CheckpointRow.size.desc()).limit(1)).first()
-    # In the order of the index, or SQLite's statistics talk it into reading the whole table.
-    mails = select(Outbox.id).where(Outbox.state == "refused").order_by(Outbox.next_at)
-    refused = mails.limit(MOST).subquery()
+    refused, approvals = _waiting(db)
     days = recoverability.history(db, today - YEAR_DAYS, today)
     return Overview(
         counts={state: counts[-1] for state, counts in days.items()},
         days=days,
         recoveries=_under_way(db),
-        refused=db.scalar(select(func.count()).select_from(refused)) or 0,
-        approvals=_waiting(db),
+        refused=refused,
+        approvals=approvals,
         size=newest.size if newest is not None else 0,
         signed_at=newest.at if newest is not None else None,
         attested=_attested(db, today),
@@ -99,11 +97,17 @@ def refused_mails(db: Session) -> list[Outbox]:
     return list(db.scalars(mails.order_by(Outbox.next_at.desc()).limit(MOST)))
 
 
-def _waiting(db: Session) -> int:
-    waiting = select(func.count(Approval.proposal.distinct())).where(
+def _waiting(db: Session) -> tuple[int, int]:
+    """Count the mails that no server took, at most `MOST`, and the proposals not yet decided."""
+    # In the order of the index, or SQLite's statistics talk it into reading the whole table.
+    mails = select(Outbox.id).where(Outbox.state == "refused").order_by(Outbox.next_at)
+    refused = select(func.count()).select_from(mails.limit(MOST).subquery())
+    proposals = select(func.count(Approval.proposal.distinct())).where(
         Approval.executed_at.is_(None), Approval.refused.is_(None)
     )
-    return db.scalar(waiting) or 0
+    counted = select(refused.scalar_subquery(), proposals.scalar_subquery())
+    mails_refused, waiting = db.execute(counted).one()
+    return mails_refused, waiting
 
 
 def _under_way(db: Session) -> dict[str, int]:

@@ -32,9 +32,13 @@ def of_keys(
     Raises Unavailable before the ledger's first checkpoint.
     """
     lines, following = custody.page(db, web, chosen, after, PART, exporting.LOOKED_AT)
-    found = {line.deposit.id: line.deposit for line in lines}
+    order = list(dict.fromkeys(line.deposit.id for line in lines))
+    # A line of a list has no manifest, and a report says what each piece is by it.
+    whole = select(Deposit).where(Deposit.id.in_(order)).execution_options(populate_existing=True)
+    found = {row.id: row for row in db.scalars(whole)}
     about = f"list of keys ({chosen.told()})"
-    return _made(db, web, f"admin {actor.admin}", about, list(found.values())), following
+    rows = [found[identifier] for identifier in order]
+    return _made(db, web, f"admin {actor.admin}", about, rows), following
 
 
 def of_deposit(db: Session, web: Web, by: str, deposit: str) -> bytes:
