@@ -26,8 +26,8 @@ class Loss:
 def page(db: Session, web: Web, days: int, before: int) -> tuple[list[Loss], int | None]:
     """Return a page of the losses of some days, and what the next is before (0: the newest)."""
     row = RecoverabilityChange
-    query = select(row, Deposit).join(Deposit, Deposit.id == row.deposit)
-    query = query.options(OF_KEY).where(row.is_loss, row.at >= web.clock.now() - days * DAY_SECONDS)
+    query = select(row, Deposit).join(Deposit, Deposit.id == row.deposit).options(OF_KEY)
+    query = query.where(row.is_loss, row.at >= web.clock.now() - days * DAY_SECONDS)
     if before:
         query = query.where(row.id < before)
     # One writer counts both up, so this is the order of the identifiers too, and of an index.

@@ -124,3 +124,16 @@ def test_no_page_reads_a_whole_table(world: World, olga: Crew) -> None:
         rf"SCAN ({'|'.join(LARGE)})(?! USING)|Seq Scan on ({'|'.join(LARGE)})\b", re.MULTILINE
     )
     assert {s: p for s, p in plans.items() if whole.search(p)} == {}
+
+
+def test_a_list_reads_of_a_key_only_what_it_shows(world: World, olga: Crew) -> None:
+    with statements.asked(world.database.engine) as said:
+        for path in (
+            *("/admin/custody", "/admin/custody?role=contact", "/admin/custody?days=90"),
+            *("/admin/drills", "/admin/drills?show=done", "/admin/losses"),
+        ):
+            assert olga.page(path).status_code == 200, path
+        olga.post("/admin/exports/keys", {"state": "not_recoverable"}).ok()
+    listing = [statement for statement, _ in said if re.search(r"FROM \w*deposit", statement)]
+    assert len(listing) >= 5
+    assert [statement for statement in listing if "deposit.manifest" in statement] == []
