@@ -76,6 +76,8 @@ def set_phrase(web: Web, row: CustodyRow, phrase: str | None, locale: str | None
     """Keep the phrase that the contact will see in every mail, and their language. WrongState."""
     if row.role != "contact" or row.state not in {"invited", "held", *LEFT}:
         raise WrongState(row.state)
+    if row.address is None:  # forgotten: no mail will show it any more
+        raise WrongState("destroyed")
     if phrase is not None:
         row.phrase = web.keys.encrypt(custodies.PHRASE, row.id, row.account, phrase)
     row.locale = locale or row.locale

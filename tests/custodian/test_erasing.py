@@ -297,6 +297,46 @@ def test_who_had_a_piece_is_forgotten_a_while_after_the_key_has_ended(
     assert kept["state"] == "complete"
 
 
+@pytest.mark.databases("sqlite", "postgresql")
+def test_a_contact_is_forgotten_whole_when_the_power_is_cut_in_between(
+    world: World, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, [gone] = world.enrol(customer)
+    customer.sign_in()
+    customer.http.post(f"/deposits/{made.deposit}/close", {"reason": ""}).ok()
+    world.run()
+    unname = erasing._unname
+    calls: list[int] = []
+
+    def cut(*arguments: Any) -> None:
+        calls.append(1)
+        unname(*arguments)
+        if len(calls) < 3:
+            raise RuntimeError("power cut")
+
+    monkeypatch.setattr(erasing, "_unname", cut)
+    for _ in range(62):
+        world.wait(DAY)
+        if calls and len(calls) < 3:
+            assert {"name", "address", "address_hash"} <= of_contact(world, gone)
+        world.restart_custodian()
+    assert len(calls) == 3
+    assert of_contact(world, gone) == set()
+
+
+def test_who_was_forgotten_leaves_no_phrase_behind(world: World, customer: Customer) -> None:
+    made, [gone] = world.enrol(customer)
+    gone.http.post(f"/custodies/{gone.custody}/lost").ok()
+    customer.sign_in()
+    customer.http.post(f"/deposits/{made.deposit}/close", {"reason": ""}).ok()
+    world.run()
+    world.wait(62 * DAY)
+    assert of_contact(world, gone) == set()
+    answer = gone.http.post(f"/custodies/{gone.custody}/phrase", {"phrase": "rode fiets"})
+    assert answer.status == 409
+    assert of_contact(world, gone) == set()
+
+
 def test_whoever_writes_the_tables_makes_no_contact_forgotten(
     world: World, customer: Customer
 ) -> None:
