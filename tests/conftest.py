@@ -10,14 +10,14 @@ import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser
 
-from escrow.app import EscrowApp, create_app
+from escrow.app import EscrowApp
 from escrow.config import Settings
 from escrow.context import Web
 from escrow.db import Database
 from escrow.mail.send import Sender
 from escrow.migrations.run import upgrade
 from escrow.webkeys import WebKeys
-from tests.support import chromium, databases, mailbox, postgres, stretching
+from tests.support import apps, chromium, databases, mailbox, postgres, stretching
 from tests.support.browser import PUBLIC_URL, Client
 from tests.support.clocks import FakeClock
 from tests.support.mailbox import Mailbox
@@ -142,7 +142,7 @@ def web(settings: Settings, database: Database, clock: FakeClock) -> Web:
 
 @pytest.fixture
 def app(web: Web) -> EscrowApp:
-    made = create_app(web.settings, web.database, web.keys, web.clock)
+    made = apps.made(web.settings, web.database, web.keys, web.clock)
     made.test_client_class = Client
     return made
 

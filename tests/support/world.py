@@ -9,7 +9,6 @@ from typing import Any
 
 from flask import Flask
 
-from escrow.app import create_app
 from escrow.config import Settings
 from escrow.custodian.keys import CustodianKeys
 from escrow.custodian.outside import Outside
@@ -17,6 +16,7 @@ from escrow.custodian.service import Custodian
 from escrow.db import Database
 from escrow.mail.send import Sender
 from escrow.webkeys import WebKeys
+from tests.support import apps
 from tests.support.clocks import FakeClock
 from tests.support.mailbox import Mailbox
 from tests.support.people import Contact, Customer, Deposited, Http, Session, make_deposit, new_id
@@ -54,7 +54,7 @@ class World:
         settings = replace(settings, **changes).check()
         web_keys = WebKeys.generate()
         keys = CustodianKeys.generate(settings.origin, clock.now())
-        app = create_app(settings, database, web_keys, clock)
+        app = apps.made(settings, database, web_keys, clock)
         outside = Outside.create(settings.outside_dir, settings.origin)
         sender = Sender(settings, database, web_keys, clock)
         custodian = Custodian(settings, database, keys, web_keys, clock, outside, sender)
