@@ -29,7 +29,6 @@ from escrow.deposit.models import (
 
 SAFE, AT_RISK, NOT_RECOVERABLE = "safe", "at_risk", "not_recoverable"
 STATES = (SAFE, AT_RISK, NOT_RECOVERABLE)  # from good to bad
-COUNTED_ON = ("active", "complete", "closing")
 PARTIES_NEEDED = 2
 _DAY_SECONDS = 86400
 
@@ -45,6 +44,17 @@ class Assessment:
     ways: int = 0
     held: int = 0
     until: int | None = None
+
+
+def is_counted_on(deposit: Deposit) -> bool:
+    """Tell whether somebody counts on a deposit: it was made whole, and has not ended.
+
+    One that is closing counts as it did before; what never became active never counted.
+    """
+    state = deposit.state
+    if state == "closing":
+        state = deposit.state_before_closing or "active"
+    return deposit.kind == "real" and state in {"active", "complete"}
 
 
 def proven_until(line: CustodyRow, fresh_seconds: int) -> int | None:
@@ -65,7 +75,7 @@ def assess(
     deposit: Deposit, lines: Iterable[CustodyRow], now: int, fresh_seconds: int
 ) -> Assessment:
     """Return how a deposit is doing at `now` (Unix seconds)."""
-    if deposit.kind != "real" or deposit.state not in COUNTED_ON:
+    if not is_counted_on(deposit):
         return Assessment()
     ends: dict[str, list[int]] = {"customer": [], "contact": [], "provider": []}
     for line in lines:

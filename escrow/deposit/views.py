@@ -90,7 +90,7 @@ def described(
 ) -> bodies.DepositOut:
     """Return a deposit from what was read or stored already."""
     document = _line(web, row)
-    if row.state in recoverability.COUNTED_ON:  # as of now, not of the custodian's last look
+    if recoverability.is_counted_on(row):  # as of now, not of the custodian's last look
         now, fresh = web.clock.now(), web.settings.proof_seconds
         document["recoverability"] = recoverability.assess(row, lines, now, fresh).state
     return bodies.DepositOut(

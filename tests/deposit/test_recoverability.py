@@ -20,7 +20,7 @@ from escrow.deposit.recoverability import assess
 from tests.deposit.contact_life import DAY, attest_share, subjects
 from tests.deposit.test_reminders import pass_quickly
 from tests.support import recount
-from tests.support.people import Contact, Customer, Deposited, attest
+from tests.support.people import Contact, Customer, Deposited, attest, make_deposit
 from tests.support.world import World
 
 FRESH = 180 * DAY
@@ -46,8 +46,17 @@ def deposits(draw: st.DrawFn) -> tuple[Any, int, list[Any]]:
     state = draw(
         st.sampled_from(["pending", "active", "complete", "closing", "closed", "rejected"])
     )
+    before = (
+        draw(st.sampled_from(["pending", "active", "complete"])) if state == "closing" else None
+    )
     kind = draw(st.sampled_from(["real", "drill"]))
-    return SimpleNamespace(kind=kind, state=state, contacts_needed=needed), needed, lines
+    deposit = SimpleNamespace(
+        kind=kind,
+        state=state,
+        state_before_closing=before if state == "closing" else None,
+        contacts_needed=needed,
+    )
+    return deposit, needed, lines
 
 
 @given(deposits())
@@ -55,7 +64,9 @@ def test_the_state_is_that_of_trying_every_set_of_pieces(case: tuple[Any, int, l
     deposit, needed, lines = case
     found = assess(deposit, lines, NOW, FRESH)
     policy: Any = SimpleNamespace(contacts_needed=needed)
-    if deposit.kind == "drill" or deposit.state not in {"active", "complete", "closing"}:
+    never_whole = deposit.state_before_closing == "pending"
+    is_over = deposit.state not in {"active", "complete", "closing"}
+    if deposit.kind == "drill" or is_over or never_whole:
         assert found == recoverability.Assessment()
         return
     held = [line for line in lines if line.state == "held"]
@@ -130,6 +141,27 @@ def test_what_is_not_counted_on_has_no_state(world: World, customer: Customer) -
     counted(world, "safe")  # for thirty days it can still be had back
     world.wait(31 * DAY)
     counted(world)
+
+
+def test_a_key_that_was_never_whole_is_not_counted_while_it_closes(
+    world: World, customer: Customer
+) -> None:
+    world.enrol(customer)
+    begun = make_deposit(customer.http, world.new_contacts(1), 1)
+    customer.http.put(f"/deposits/{begun.deposit}", begun.body).ok()
+    world.run()
+    counted(world, "safe")
+    customer.sign_in()
+    customer.http.post(f"/accounts/{customer.account}/close", {"reason": "moving"}).ok()
+    world.run()
+    counted(world, "safe")
+    assert customer.http.get(f"/deposits/{begun.deposit}").ok()["recoverability"] is None
+    attest(customer.http, begun.manifest, begun.payloads[0]).ok()
+    world.run()  # whole after all, if its owner changes her mind
+    counted(world, "safe", "at_risk")
+    customer.http.post(f"/accounts/{customer.account}/reopen").ok()
+    world.run()
+    counted(world, "safe", "at_risk")
 
 
 def test_a_key_without_contacts_is_at_risk_from_the_first_day(

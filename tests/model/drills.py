@@ -35,8 +35,14 @@ class DrillRules(DepositRules, CollectingRules):
             self.report(pair, next(p for p in self.town.pairs if p.owner is owner))
 
     def _may_drill(self, owner: Someone) -> Refused:
-        """Count it; a new drill closes those that were left open."""
+        """Count it; a new drill closes those that were left open.
+
+        Not beside a recovery in earnest: its mails and the drill's would contradict each other.
+        """
         now, account = self.town.now, owner.account
+        mine = [pair.expected for pair in self.town.pairs if pair.owner is owner]
+        if any(d.kind == "real" and d.state != "closed" and d.is_busy for d in mine):
+            return "wrong_state"
         left = [p.expected for p in self.drills_of(owner)]
         left = [d for d in left if d.state in {"pending", "active", "complete"}]
         if account.drills_too_often(now) or any(d.counts.is_full("close", now) for d in left):

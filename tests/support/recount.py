@@ -31,6 +31,8 @@ def state_of(deposit: Deposit, lines: list[CustodyRow], now: int, fresh: int) ->
     """Say what a deposit's state must be."""
     if deposit.kind == "drill" or deposit.state not in {"active", "complete", "closing"}:
         return None
+    if deposit.state == "closing" and deposit.state_before_closing == "pending":
+        return None
     manifest = Manifest.parse(deposit.manifest)
     held = [line for line in lines if line.state == "held"]
     young = [line for line in held if max(_dates(line)) > now - fresh]
