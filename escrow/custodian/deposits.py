@@ -153,4 +153,7 @@ def _advance(custodian: Custodian, db: Session, deposit: Deposit, state: str) ->
     )
     if deposit.kind == "drill":  # whoever drills sits before the screen
         return
-    tell_customer(custodian, db, deposit, f"deposit_{state}")
+    if deposit.contacts_needed > 0:
+        tell_customer(custodian, db, deposit, f"deposit_{state}")
+    elif state == "active":  # kit and provider are all there is, so it is complete as well
+        tell_customer(custodian, db, deposit, "deposit_alone")

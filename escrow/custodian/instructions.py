@@ -90,5 +90,6 @@ def _of_pieces(custodian: Custodian, db: Session, deposit: Deposit) -> tuple[str
         if kind in amiss:
             more = {"contact": name_of(custodian, db, amiss[kind])} if kind[0] == "contact" else {}
             return message, more
-    is_whole = state == recoverability.SAFE and deposit.contacts_needed > 0
-    return "deposit_complete" if is_whole else "deposit_active", {}
+    if deposit.contacts_needed == 0:
+        return "deposit_alone", {}
+    return "deposit_complete" if state == recoverability.SAFE else "deposit_active", {}

@@ -172,6 +172,14 @@ def test_the_instructions_go_again_as_the_mail_that_fits_each_state(
     assert subject() == "Act today: nothing brings"
 
 
+def test_the_instructions_of_a_key_without_contacts_say_that_there_is_one_way_back(
+    world: World, sam: Crew, customer: Customer
+) -> None:
+    world.enrol(customer, 0, 0)
+    [found] = again(world, sam, customer)
+    assert found.endswith(" is kept, with one way back")
+
+
 def test_who_took_the_invitation_back_is_not_told_that_all_pieces_are_in_place(
     world: World, sam: Crew, customer: Customer
 ) -> None:

@@ -79,6 +79,17 @@ def test_who_declined_and_came_back_is_told_of_a_recovery_again(
     assert "please check" in str(world.mailbox.to(contact.address)[-1]["Subject"])
 
 
+def test_no_mail_calls_a_key_safe_that_has_one_way_back(world: World, customer: Customer) -> None:
+    before = len(subjects(world, customer.address))
+    world.enrol(customer, 0, 0)
+    told = world.mailbox.to(customer.address)[before:]
+    assert [str(mail["Subject"]).rpartition("”")[2] for mail in told] == [
+        " is kept, with one way back"
+    ]
+    text = newest(world, customer.address)
+    assert "There is no other way, as you chose no contact." in text
+
+
 def test_a_changed_phrase_stands_in_the_next_mail(world: World, customer: Customer) -> None:
     made, [contact] = world.enrol(customer)
     for phrase in ("blue bicycle", "rode fiets"):
