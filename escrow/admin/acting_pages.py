@@ -36,8 +36,8 @@ def proposal(actor: Actor, proposal: str) -> Response:
         line = proposals.one(db, context, proposal)
         about = _about(db, context, line.operation, line.target)
     values = {"line": line, "about": about, "operations": BY_API}
-    may_sign, host = line.may_sign(actor), Site.of(context.settings).host
-    return admin_page(actor, "admin/proposal.html", may_sign=may_sign, host=host, **values)
+    host = Site.of(context.settings).host
+    return admin_page(actor, "admin/proposal.html", host=host, **values)
 
 
 @blueprint.get("/admin/propose/<operation>/<target>")
@@ -52,8 +52,7 @@ def propose(actor: Actor, operation: str, target: str) -> Response:
         about = _about(db, context, operation, target)
         given = _given(db, context, operation, target)
         record = _record(db, target) if operation == "move-account" else ""
-        is_alone = operation == ADD_ADMIN and _owners(people.everybody(db, context.keys)) == 1
-    needed = 1 if is_alone and not context.settings.operators else rule.needed
+        needed = proposals.needed_for(db, context, operation)
     values = {"operation": operation, "target": target, "needed": needed, "record": record}
     values["least"] = _days(context.settings.minimum_waiting_seconds)
     host = Site.of(context.settings).host

@@ -3,6 +3,7 @@
 Only what the custodian verifies itself has an effect (`escrow.custodian.approvals`).
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import select
@@ -11,11 +12,12 @@ from sqlalchemy.orm import Session
 from escrow.admin import approvers, operations
 from escrow.admin.approvers import Approver
 from escrow.admin.models import Approval
-from escrow.admin.operations import Proposal, approval_id
+from escrow.admin.operations import Proposal, approval_id, rejection_id
 from escrow.context import Web
 from escrow.deposit.models import Deposit
-from escrow.errors import Conflict, MalformedRequest, NotFound, Unauthenticated
+from escrow.errors import Conflict, MalformedRequest, NotFound, Unauthenticated, WrongState
 from escrow.ledger.append import append
+from escrow.ledger.models import LedgerEvent
 from escrow.protocol.errors import BadSignature, Malformed
 from escrow.recovery.models import Recovery
 from escrow.webkeys import WebKeys
@@ -30,7 +32,8 @@ def submit(
 
     The same approval again is harmless. Raises MalformedRequest (operation, target, body, expires),
     Unauthenticated (nobody who may approve it, wrong signature), NotFound (no such target),
-    Conflict (another approval of the same proposal, or the same nonce with another content).
+    Conflict (another approval of the same proposal, or the same nonce with another content),
+    WrongState (rejected, or withdrawn).
     """
     contents = _contents(proposal)
     approver = approvers.find(db, web, credential)
@@ -43,7 +46,9 @@ def submit(
         return earlier, False
     _check_times(web, proposal)
     _refuse_other_content(db, contents["nonce"], proposal)
-    on = _subjects(db, proposal)
+    if rejections(db, [proposal.body_sha256]):
+        raise WrongState("rejected")
+    on = subjects(db, proposal)
     row = Approval(
         id=identifier,
         proposal=contents["nonce"],
@@ -115,8 +120,8 @@ def _refuse_other_content(db: Session, nonce: str, proposal: Proposal) -> None:
         raise Conflict
 
 
-def _subjects(db: Session, proposal: Proposal) -> dict[str, str]:
-    """Return whom the event is about; the custodian compares it with the target."""
+def subjects(db: Session, proposal: Proposal) -> dict[str, str]:
+    """Return whom the event is about; the custodian compares it with the target. NotFound."""
     if proposal.rule.subject not in operations.IN_LEDGER:
         return {}
     if proposal.rule.subject == "account":
@@ -131,6 +136,19 @@ def _subjects(db: Session, proposal: Proposal) -> dict[str, str]:
     if deposit is None:
         raise NotFound
     return {"account": deposit.account, "deposit": deposit.id}
+
+
+def rejections(db: Session, bodies: Iterable[bytes]) -> dict[bytes, LedgerEvent]:
+    """Return by which events proposals were rejected or withdrawn, also those not yet in the log.
+
+    `bodies` are SHA-256 hashes of 32 bytes.
+    """
+    wanted = {rejection_id(body): body for body in bodies}
+    query = select(LedgerEvent).where(
+        LedgerEvent.id.in_(wanted), LedgerEvent.type == "admin rejected"
+    )
+    found = db.scalars(query.where(LedgerEvent.refused.is_(None)))
+    return {wanted[row.id]: row for row in found}
 
 
 def proposal_of(keys: WebKeys, row: Approval) -> Proposal:

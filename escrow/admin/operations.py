@@ -173,6 +173,11 @@ def approval_id(credential: str, nonce: str) -> str:
     return pae_hash("escrow/v1/approval/id", credential, raw_id(nonce))[:16].hex()
 
 
+def rejection_id(body_sha256: bytes) -> str:
+    """Return the identifier of the one event by which a proposal is rejected or withdrawn."""
+    return pae_hash("escrow/v1/approval/rejected", body_sha256)[:16].hex()
+
+
 def shown(proposal: Proposal) -> str:
     """Write the body for people, as it is signed."""
     return dump_json(proposal.rule.fields.write(proposal.contents())).decode()

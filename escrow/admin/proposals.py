@@ -4,18 +4,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from escrow.admin import people
 from escrow.admin.approvers import PASSKEY, credential_of
-from escrow.admin.flow import proposal_of
+from escrow.admin.flow import proposal_of, rejections
 from escrow.admin.models import Admin, Approval
-from escrow.admin.operations import Proposal
+from escrow.admin.operations import ADD_ADMIN, OPERATIONS, Proposal
+from escrow.admin.roles import OWNER
 from escrow.admin.signin import Actor
 from escrow.admin.views import approvals_of, masked
 from escrow.context import Web
 from escrow.ledger.models import LedgerEvent
+from escrow.protocol.ledger import Event
 from escrow.webkeys import ForgedRow
 
 NEWEST = 20
@@ -25,7 +27,9 @@ NEWEST = 20
 class Line:
     """One proposal. `contents` is None where the row was changed from outside.
 
-    `state`: open, executed, refused (then `why` is one of a few fixed words), expired.
+    `state`: open, executed, refused (then `why` is one of a few fixed words), expired. `needed`
+    people must sign it, `standing` are the signatures that nobody has refused, and `rejected_by` is
+    who rejected or withdrew it.
     """
 
     identifier: str
@@ -39,6 +43,9 @@ class Line:
     state: str
     why: str
     at: int
+    needed: int
+    standing: int
+    rejected_by: str = ""
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -48,14 +55,26 @@ class Line:
             found["address"] = masked(found["address"])
         return found
 
+    @property
+    def is_enough(self) -> bool:
+        """Whether as many have signed as it takes: the custodian is about to decide."""
+        return self.state == "open" and self.standing >= self.needed
+
     def may_sign(self, actor: Actor) -> bool:
         """Whether somebody can still approve it, and has not."""
+        return self.may_reject(actor) and not self.is_of(actor)
+
+    def may_reject(self, actor: Actor) -> bool:
+        """Whether somebody can still reject it, or withdraw it."""
         return (
             self.state == "open"
             and self.proposal is not None
             and actor.role in self.proposal.rule.roles
-            and credential_of(actor.admin) not in self.credentials
         )
+
+    def is_of(self, actor: Actor) -> bool:
+        """Whether somebody has signed it."""
+        return credential_of(actor.admin) in self.credentials
 
 
 def waiting(db: Session, web: Web, after: str, limit: int) -> tuple[list[Line], str | None]:
@@ -89,33 +108,68 @@ def newest(db: Session, web: Web) -> list[Line]:
 
 def one(db: Session, web: Web, identifier: str) -> Line:
     """Return one proposal; raises NotFound."""
-    rows = approvals_of(db, identifier)
-    return _line(web, rows, _names(db, web, rows))
+    return _lines_of(db, web, [approvals_of(db, identifier)])[0]
 
 
 def _lines(db: Session, web: Web, proposals: Sequence[str]) -> list[Line]:
     query = select(Approval).where(Approval.proposal.in_(proposals))
     rows = list(db.scalars(query.order_by(Approval.created_at, Approval.id)))
-    names = _names(db, web, rows)
     by_proposal: dict[str, list[Approval]] = {proposal: [] for proposal in proposals}
     for row in rows:
         by_proposal[row.proposal].append(row)
-    return [_line(web, found, names) for found in by_proposal.values() if found]
+    return _lines_of(db, web, [found for found in by_proposal.values() if found])
 
 
-def _names(db: Session, web: Web, rows: Iterable[Approval]) -> dict[str, str]:
+def _lines_of(db: Session, web: Web, found: Sequence[Sequence[Approval]]) -> list[Line]:
+    rows = [row for each in found for row in each]
+    rejected = {
+        body: _who(event) for body, event in rejections(db, {r.body_sha256 for r in rows}).items()
+    }
+    names = _names(db, web, {row.credential for row in rows} | set(rejected.values()))
+    needed = {
+        operation: needed_for(db, web, operation) for operation in {row.operation for row in rows}
+    }
+    return [_line(web, each, names, rejected, needed) for each in found]
+
+
+def needed_for(db: Session, web: Web, operation: str) -> int:
+    """Return how many must sign: the only owner adds the second admin alone."""
+    rule = OPERATIONS.get(operation)
+    if rule is None:
+        return 2
+    if operation != ADD_ADMIN or web.settings.operators:
+        return rule.needed
+    owners = select(func.count()).where(Admin.state == "active", Admin.role == OWNER)
+    return min(rule.needed, db.scalar(owners) or 0)
+
+
+def _who(event: LedgerEvent) -> str:
+    """Return whose credential said `admin rejected`; "" where nothing is said any more."""
+    return str(Event.parse(event.body).data["credential"]) if event.body is not None else ""
+
+
+def _names(db: Session, web: Web, credentials: Iterable[str]) -> dict[str, str]:
     """Say who signed: an admin's name, an operator's name on the host."""
     named: dict[str, str] = {}
-    for credential in {row.credential for row in rows}:
+    for credential in credentials:
         kind, _, name = credential.partition(":")
         admin = db.get(Admin, name) if kind == PASSKEY else None
         named[credential] = people.name_of(web.keys, admin) if admin is not None else name
     return named
 
 
-def _line(web: Web, rows: Sequence[Approval], names: dict[str, str]) -> Line:
+def _line(
+    web: Web,
+    rows: Sequence[Approval],
+    names: dict[str, str],
+    rejected: dict[bytes, str],
+    needed: dict[str, int],
+) -> Line:
     first, (proposal, contents) = rows[0], _content(web, rows)
     state, why, at = _state(rows, web.clock.now())
+    who = rejected.get(first.body_sha256)
+    if who is not None and state != "executed":
+        state, why = "refused", "rejected"
     return Line(
         first.proposal,
         first.operation,
@@ -128,6 +182,9 @@ def _line(web: Web, rows: Sequence[Approval], names: dict[str, str]) -> Line:
         state,
         why,
         at,
+        needed[first.operation],
+        sum(row.refused is None for row in rows),
+        names.get(who or "", ""),
     )
 
 

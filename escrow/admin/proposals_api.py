@@ -1,10 +1,13 @@
 """The API by which an admin's browser reads exactly what it is to sign, and what became of it."""
 
+import contextlib
 from typing import Any
 
-from escrow.admin import bodies, proposals, signin
+from sqlalchemy.exc import IntegrityError
+
+from escrow.admin import approvers, bodies, proposals, rejecting, signin
 from escrow.admin.roles import DELAY
-from escrow.api import ADMIN, api_blueprint
+from escrow.api import ADMIN, Empty, api_blueprint
 from escrow.context import web
 from escrow.errors import Conflict
 
@@ -30,3 +33,18 @@ def get_proposal(proposal: str) -> Any:
         "state": found.state,
         "why": found.why,
     }
+
+
+@blueprint.post("/admin/proposals/<id:proposal>/reject")
+@blueprint.input(Empty)
+@blueprint.output({}, 204)
+@blueprint.doc(security=ADMIN, responses={401: "", 403: "", 404: "", 409: ""})
+def reject(proposal: str, json_data: Empty) -> Any:
+    """Reject what somebody proposed, or withdraw one's own; no approval of it counts afterwards."""
+    context = web()
+    # Two at the same moment: one of them has said it for both.
+    with contextlib.suppress(IntegrityError), context.database.transaction() as db:
+        actor = signin.require(db, DELAY, step_up=True)
+        credential = approvers.credential_of(actor.admin)
+        rejecting.reject(db, context, proposal, credential, actor.role)
+    return "", 204

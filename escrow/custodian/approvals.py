@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from escrow.admin.approvers import Approver
@@ -24,6 +24,7 @@ from escrow.admin.operations import (
     MAX_LIFETIME_SECONDS,
     Proposal,
     approval_id,
+    rejection_id,
 )
 from escrow.custodian.approved import Order
 from escrow.custodian.crew import Crew, members, person
@@ -98,7 +99,26 @@ def check(custodian: Custodian, db: Session, crew: Crew, row: Approval, entry: E
         raise Refusal("expires too late")
     if entry.index < _accepted_backup(custodian, db):
         raise Refusal("before the backup")
+    if _is_rejected(custodian, db, proposal, entry):
+        raise Refusal("rejected")
     return Vote(row, approver, proposal, contents)
+
+
+def _is_rejected(custodian: Custodian, db: Session, proposal: Proposal, entry: Entry) -> bool:
+    """Tell whether it was rejected or withdrawn before this approval: one is enough for that."""
+    found = _entry(custodian, db, rejection_id(proposal.body_sha256))
+    if found is None or found.event.type != "admin rejected":
+        return False
+    return found.index < entry.index
+
+
+def reject(custodian: Custodian, db: Session, entry: Entry) -> None:
+    """React to `admin rejected`: show it on what was signed and is not carried out."""
+    body = entry.event.data["body_sha256"]
+    if entry.event.id != rejection_id(body):
+        return
+    waiting = (Approval.body_sha256 == body) & Approval.executed_at.is_(None)
+    db.execute(update(Approval).where(waiting).values(refused="rejected"))
 
 
 def _is_about(entry: Entry, proposal: Proposal) -> bool:

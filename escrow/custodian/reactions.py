@@ -93,6 +93,7 @@ REACTIONS: dict[str, Reaction] = {
     "release intended": release.fulfil,
     "release made": release.follow,
     "admin approved": approvals.count,
+    "admin rejected": approvals.reject,
     "admin resent": instructions.send_again,
 }
 

@@ -101,6 +101,7 @@ DATA: dict[str, Shape] = {
         operation=text(64), body_sha256=HASH, credential=text(128), signature=binary(2048)
     ),
     "admin executed": Shape(operation=text(64), body_sha256=HASH),
+    "admin rejected": Shape(credential=text(128), body_sha256=HASH),
     "admin exported": Shape(what=_REASON, body_sha256=HASH),
     "admin added": Shape(
         admin=ID,

@@ -61,6 +61,7 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("DELETE", "/api/v1/admin/people/<id:admin>"): OWNERS,
     ("DELETE", "/api/v1/admin/people/<id:admin>/sessions"): OWNERS,
     ("GET", "/api/v1/admin/proposals/<id:proposal>"): DELAY,
+    ("POST", "/api/v1/admin/proposals/<id:proposal>/reject"): DELAY,
     ("GET", "/api/v1/admin/sessions"): EVERYBODY,
     ("DELETE", "/api/v1/admin/sessions/<id:session>"): EVERYBODY,
 }
@@ -86,6 +87,7 @@ BODIES = {
     "/api/v1/admin/support": ({"address": "nobody@example.org"}, 200),
     "/api/v1/admin/support/<id:account>/instructions": ({}, 202),
     "/api/v1/admin/support/<id:account>/data": ({}, 200),
+    "/api/v1/admin/proposals/<id:proposal>/reject": ({}, 204),
     "/api/v1/admin/step-up/challenge": ({}, 200),
     "/api/v1/admin/people": ({"name": "Eve", "role": "owner"}, 201),
 }

@@ -112,6 +112,7 @@ export const DATA = Object.freeze({
     signature: binary(2048),
   }),
   "admin executed": new Shape({ operation: text(64), body_sha256: HASH }),
+  "admin rejected": new Shape({ credential: text(128), body_sha256: HASH }),
   "admin exported": new Shape({ what: REASON, body_sha256: HASH }),
   "admin added": new Shape({
     admin: ID,

@@ -109,6 +109,7 @@ TYPES: dict[str, dict[str, Kind]] = {
         "signature": binary(b64url(fixed("admin signature", 71)), 2048),
     },
     "admin executed": {"operation": text("recovery unfreeze", 64), "body_sha256": HASH},
+    "admin rejected": {"credential": text("passkey:ops-1", 128), "body_sha256": HASH},
     "admin exported": {"what": text("custodies", 200), "body_sha256": HASH},
     "admin added": {
         "admin": (identifier("admin"), ID[1]),

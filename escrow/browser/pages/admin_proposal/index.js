@@ -1,5 +1,6 @@
 // One proposal: what it says is read here from the bytes that are signed, then approved, then watched.
 
+import { confirmed, onPress } from "../../ui/adminacts.js";
 import { Api, pause } from "../../ui/api.js";
 import { fill, one } from "../../ui/dom.js";
 import { dateTime, duration } from "../../ui/dates.js";
@@ -50,10 +51,21 @@ async function watch() {
   location.reload();
 }
 
+/** @param {HTMLButtonElement} button */
+function offerRejection(button) {
+  onPress(button, async () => {
+    await confirmed(api, () => api.post(`admin/proposals/${identifier}/reject`));
+    location.reload();
+  });
+}
+
 async function begin() {
   try {
     const { proposal } = await load();
     show(proposal);
+    const reject = /** @type {HTMLButtonElement | null} */ (document.querySelector("[data-reject]"));
+    if (reject !== null) offerRejection(reject);
+    if (document.querySelector("[data-decided]") !== null) return await watch();
     const form = /** @type {HTMLFormElement | null} */ (document.querySelector("[data-step=approve]"));
     if (form === null) return;
     const sign = async () => {
