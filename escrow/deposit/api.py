@@ -231,7 +231,7 @@ def set_phrase(custody: str, json_data: bodies.PhraseIn) -> Any:
         views.refuse_empty(json_data.phrase, "phrase")
     with context.database.transaction() as db:
         row = contact.signer(db, context, custody, lock=True)
-        contacts.set_phrase(context, row, json_data.phrase, json_data.locale)
+        contacts.set_phrase(db, context, row, json_data.phrase, json_data.locale)
         return {"state": row.state}
 
 

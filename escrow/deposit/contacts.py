@@ -44,6 +44,7 @@ def decline(db: Session, web: Web, row: CustodyRow) -> CustodyRow:
         return row
     if row.role != "contact" or row.state not in {"invited", "held"}:
         raise WrongState(row.state)
+    custodies.refuse_ended(db, row)
     _leave(web, row, "declined")
     row.fetch_sha256 = None
     delete_blobs(db, row.id, "invitation")
@@ -57,6 +58,7 @@ def lost(db: Session, web: Web, row: CustodyRow, by: str) -> CustodyRow:
         return row
     if row.role == "provider" or row.state not in {"invited", "held"}:
         raise WrongState(row.state)
+    custodies.refuse_ended(db, row)
     _leave(web, row, "lost")
     say(db, web, row, "lost", by=by)
     return row
@@ -72,12 +74,13 @@ def lost_by_customer(db: Session, web: Web, account: str, custody: str) -> Custo
     return lost(db, web, own_custody(db, account, custody), "customer")
 
 
-def set_phrase(web: Web, row: CustodyRow, phrase: str | None, locale: str | None) -> None:
+def set_phrase(
+    db: Session, web: Web, row: CustodyRow, phrase: str | None, locale: str | None
+) -> None:
     """Keep the phrase that the contact will see in every mail, and their language. WrongState."""
     if row.role != "contact" or row.state not in {"invited", "held", *LEFT}:
         raise WrongState(row.state)
-    if row.address is None:  # forgotten: no mail will show it any more
-        raise WrongState("destroyed")
+    custodies.refuse_ended(db, row)
     if phrase is not None:
         row.phrase = web.keys.encrypt(custodies.PHRASE, row.id, row.account, phrase)
     row.locale = locale or row.locale
@@ -88,7 +91,7 @@ def ask_to_move(db: Session, web: Web, row: CustodyRow, address: str) -> bool:
 
     Raises MalformedRequest (address), RateLimited, WrongState.
     """
-    if _may_move(web, row)[1] == address:
+    if _may_move(db, web, row)[1] == address:
         return False
     _check_address(db, web, row, address)
     locale = row.locale or db.get_one(Account, row.account).locale
@@ -96,11 +99,12 @@ def ask_to_move(db: Session, web: Web, row: CustodyRow, address: str) -> bool:
     return True
 
 
-def _may_move(web: Web, row: CustodyRow) -> tuple[str, str, bytes]:
+def _may_move(db: Session, web: Web, row: CustodyRow) -> tuple[str, str, bytes]:
     """Return name, address and nonce of a contact that may move; raises WrongState."""
     details = custodies.contact_details(web.keys, row)
     if row.role != "contact" or row.state not in _MOVING or details is None:
         raise WrongState(row.state)
+    custodies.refuse_ended(db, row)
     return details
 
 
@@ -113,7 +117,7 @@ def move(
     again before it tells anybody anything there. The same move once more changes nothing. Raises
     MalformedRequest (address, body, previous, time), WrongState.
     """
-    details = _may_move(web, row)
+    details = _may_move(db, web, row)
     if details == (to.name, to.address, to.nonce):
         return row
     moved = _moved(to, signed)

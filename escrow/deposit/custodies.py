@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escrow.deposit.models import Blob, CustodyRow, Deposit
-from escrow.errors import NotFound, Unauthenticated
+from escrow.errors import NotFound, Unauthenticated, WrongState
 from escrow.protocol import request as requests
 from escrow.protocol.errors import BadSignature, ProtocolError
 from escrow.protocol.manifest import Manifest
@@ -49,6 +49,12 @@ def find_custody(db: Session, custody: str, *, lock: bool = False) -> CustodyRow
     if row is None:
         raise NotFound
     return row
+
+
+def refuse_ended(db: Session, row: CustodyRow) -> None:
+    """Refuse what would still be said of a piece whose deposit has ended; raises WrongState."""
+    if db.get_one(Deposit, row.deposit).state == "closed":
+        raise WrongState("closed")
 
 
 def custodies_of(db: Session, deposit: str) -> list[CustodyRow]:

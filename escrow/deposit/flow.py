@@ -206,6 +206,7 @@ def resume(db: Session, web: Web, account: str, custody: str) -> CustodyRow:
     row = own_custody(db, account, custody)
     if row.role != "contact" or row.state != "invited":
         raise WrongState(row.state)
+    custodies.refuse_ended(db, row)
     limits.spend(db, web, "resume", row.id, RESUMED_AN_HOUR)
     row.paused = False
     row.invited_until = web.clock.now() + INVITATION_SECONDS
@@ -221,6 +222,7 @@ def withdraw(db: Session, web: Web, account: str, custody: str) -> CustodyRow:
         return row
     if row.role != "contact" or row.state != "invited":
         raise WrongState(row.state)
+    custodies.refuse_ended(db, row)
     row.state = "withdrawn"
     row.due_at = None
     row.fetch_sha256 = None

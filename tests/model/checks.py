@@ -10,12 +10,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session as Db
 
 from escrow.account.models import Account as AccountRow
+from escrow.account.models import Address
 from escrow.custodian.entries import Entries
 from escrow.deposit.models import Blob, CustodyRow
 from escrow.deposit.models import Deposit as DepositRow
 from escrow.recovery.models import Recovery as RecoveryRow
 from escrow.recovery.models import RecoveryDraft, RecoverySession, ReleaseRow
 from tests.model.chronicle import Chronicle
+from tests.model.expected import DAY
 from tests.model.recovery import ENDED
 from tests.model.tally import Tally
 from tests.support import recount
@@ -38,7 +40,8 @@ class Tables:
     served: dict[str, set[str]]
 
     @classmethod
-    def read(cls, db: Db) -> Tables:
+    def read(cls, db: Db, erased: set[str]) -> Tables:
+        """Read all but what is kept a while of accounts that were erased."""
         blobs: dict[str, set[str]] = {}
         for deposit, kind in db.execute(select(Blob.deposit, Blob.kind)):
             blobs.setdefault(deposit, set()).add(kind)
@@ -49,8 +52,11 @@ class Tables:
         for recovery, custody in db.execute(joined.where(ReleaseRow.sealed.is_not(None))):
             served.setdefault(recovery, set()).add(custody)
         custodies = select(CustodyRow.id, CustodyRow.state, CustodyRow.paused)
+        custodies = custodies.where(CustodyRow.account.not_in(erased))
         ends = select(DepositRow.id, DepositRow.state, DepositRow.closing_at)
+        ends = ends.where(DepositRow.account.not_in(erased))
         waits = select(RecoveryRow.id, RecoveryRow.state, RecoveryRow.wait_seconds)
+        waits = waits.where(RecoveryRow.account.not_in(erased))
         return cls(
             dict(db.execute(select(AccountRow.id, AccountRow.state)).all()),
             {name: (state, at) for name, state, at in db.execute(ends)},
@@ -70,15 +76,41 @@ class Checks:
     chronicle: Chronicle
     tally: Tally
     _known: dict[str, str] = field(default_factory=dict)
+    _counted: recount.Known = field(default_factory=recount.Known)
+    _erased: set[str] = field(default_factory=set)
 
-    def compare(self, pairs: Iterable[Pair], people: Iterable[Someone]) -> None:
+    def erased(self, people: Iterable[Someone]) -> set[str]:
+        """Return whose accounts were erased now: 30 days after the end, and nobody else's."""
+        now = self.world.clock.now()
+        with self.world.database.reading() as db:
+            reached = set(db.scalars(select(Address.account)))
+        found = set()
+        for someone in people:
+            account = someone.customer.account
+            is_over = someone.account.state == "closed"
+            ended = self.chronicle.ended.get(account, now)
+            if account not in reached:
+                assert is_over and now >= ended + 30 * DAY, "erased too early"
+                self.chronicle.forget(account)
+                found.add(account)
+            else:
+                assert not is_over or now < ended + 31 * DAY, "not erased"
+        self._erased |= found
+        return found
+
+    def hear(self) -> None:
+        """Take in what the ledger says more."""
         with self.world.database.reading() as db:
             size = self.world.custodian.outside.size
             for entry in Entries(db, self.world.keys).between(self.chronicle.size, size):
                 assert entry is not None
                 self.chronicle.take(entry)
-            tables = Tables.read(db)
-            recount.check(db, self.world.clock.now(), self.world.settings.proof_seconds)
+
+    def compare(self, pairs: Iterable[Pair], people: Iterable[Someone]) -> None:
+        with self.world.database.reading() as db:
+            tables = Tables.read(db, self._erased)
+            fresh = self.world.settings.proof_seconds
+            recount.check(db, self.world.clock.now(), fresh, self._counted)
         self._ledger(tables)
         for someone in people:
             name = someone.customer.account
@@ -151,5 +183,6 @@ class Checks:
             entries = Entries(db, self.world.keys)
             entries.check_whole(outside.size)
             found = entries.between(0, outside.size)
-        leaves = [entry.leaf_hash for entry in found if entry is not None]
-        assert leaves == list(outside.leaves(0, outside.size))
+        kept = zip(found, outside.leaves(0, outside.size), strict=True)
+        assert all(entry is None or entry.leaf_hash == leaf for entry, leaf in kept)
+        assert self._erased or None not in found

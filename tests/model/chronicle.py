@@ -47,6 +47,7 @@ class Story:
     """One deposit, as its entries tell it."""
 
     manifest: Manifest
+    account: str
     state: str = "pending"
     before: str = ""
     closing: Entry | None = None
@@ -58,7 +59,8 @@ class Chronicle:
     """Everything that the ledger has said so far. `manifests` knows those of the play.
 
     `proven` and `completed` are the indexes of the newest proof of a piece and of the newest
-    completion of a deposit's recovery.
+    completion of a deposit's recovery; `ended` is when the last key of an account was destroyed,
+    or the account itself was to end.
     """
 
     manifests: dict[str, Manifest] = field(default_factory=dict)
@@ -67,14 +69,27 @@ class Chronicle:
     recoveries: dict[str, Course] = field(default_factory=dict)
     proven: dict[str, int] = field(default_factory=dict)
     completed: dict[str, int] = field(default_factory=dict)
+    ended: dict[str, int] = field(default_factory=dict)
     size: int = 0
+
+    def forget(self, account: str) -> None:
+        """Leave out what is told of an account that was erased."""
+        gone = {name for name, story in self.deposits.items() if story.account == account}
+        for deposit in gone:
+            story = self.deposits.pop(deposit)
+            for line in story.manifest.custodies:
+                del self.custodies[line.custody]
+        for recovery in [n for n, course in self.recoveries.items() if course.deposit in gone]:
+            del self.recoveries[recovery]
 
     def take(self, entry: Entry) -> None:
         """Take one more entry, or fail: it breaks a promise."""
         said, kind = entry.event, entry.event.type
         self.size = entry.index + 1
         if kind == "deposit created":
-            self._created(str(said.deposit))
+            self._created(str(said.deposit), str(said.account))
+        elif kind == "account closing":
+            self.ended[str(said.account)] = said.data["until"]
         elif kind.startswith("deposit "):
             self._deposit(self.deposits[str(said.deposit)], entry)
         elif kind in _CUSTODY:
@@ -89,9 +104,9 @@ class Chronicle:
             self._released(self.recoveries[str(said.recovery)], entry)
         assert kind not in {"custody rejected", "backup accepted"}
 
-    def _created(self, deposit: str) -> None:
+    def _created(self, deposit: str, account: str) -> None:
         manifest = self.manifests[deposit]
-        self.deposits[deposit] = Story(manifest)
+        self.deposits[deposit] = Story(manifest, account)
         self.custodies |= {line.custody: "invited" for line in manifest.custodies}
 
     def _deposit(self, story: Story, entry: Entry) -> None:
@@ -121,6 +136,7 @@ class Chronicle:
             assert entry.at >= story.closing.at + 30 * DAY
         assert not any(course.state not in ENDED for course in self._of(story))
         story.state = "closed"
+        self.ended[story.account] = max(entry.at, self.ended.get(story.account, 0))
         self.custodies[story.manifest.of_role("provider")[0].custody] = "destroyed"
 
     def _of(self, story: Story) -> list[Course]:

@@ -22,7 +22,8 @@ class ContactRules(Base):
     def leave(self, pair: Pair, custody: Custody, state: str, *before: str) -> Refused:
         """Let a piece go in the model; what its deposit replaces may be kept because of it."""
         was = custody.state
-        refused = custody.leave(state, self.town.now, *before)
+        is_closed = pair.expected.state == "closed"
+        refused = custody.leave(state, self.town.now, *before, is_closed=is_closed)
         if refused is None and was != state:
             pair.expected.weakened()
         return refused
@@ -110,8 +111,10 @@ class ContactRules(Base):
         address = f"{secrets.token_hex(8)}@moved.test"
         previous = pair.commitments[contact.custody]
         to = Move(contact.name, address, secrets.token_bytes(16), previous)
-        expected = piece_of(found).move(self.town.now)
-        reach(self.town.world, contact, address)
+        is_closed = found[0].expected.state == "closed"
+        expected = piece_of(found).move(self.town.now, is_closed=is_closed)
+        if not is_closed:
+            reach(self.town.world, contact, address)
         if self.said("move", expected, lambda: send(contact, to.data)):
             contact.address = address
             pair.commitments[contact.custody] = to.commitment()

@@ -116,7 +116,8 @@ class DepositRules(ContactRules):
         found = self.first_of(which, self.invited(), lambda one: piece_of(one).state == "invited")
         self.town.sign_in(found[0].owner)
         if what == "resume":
-            expected = piece_of(found).resume(self.town.now)
+            is_closed = found[0].expected.state == "closed"
+            expected = piece_of(found).resume(self.town.now, is_closed=is_closed)
         elif what == "withdraw":
             expected = self.leave(found[0], piece_of(found), "withdrawn", "invited")
         else:

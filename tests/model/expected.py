@@ -154,17 +154,17 @@ class Custody:
         self.hold()
         return None
 
-    def leave(self, state: str, now: int, *before: str) -> Refused:
+    def leave(self, state: str, now: int, *before: str, is_closed: bool) -> Refused:
         """Decline, be withdrawn, be lost: a repeat is harmless."""
         if self.state == state:
             return None
-        if self.state not in before:
+        if self.state not in before or is_closed:
             return "wrong_state"
         self.state, self.left_at = state, now
         return None
 
-    def resume(self, now: int) -> Refused:
-        if self.state != "invited":
+    def resume(self, now: int, *, is_closed: bool) -> Refused:
+        if self.state != "invited" or is_closed:
             return "wrong_state"
         if self.counts.is_full("resume", now):
             return "rate_limited"
@@ -172,9 +172,9 @@ class Custody:
         self.until, self.paused = now + 14 * DAY, False
         return None
 
-    def move(self, now: int) -> Refused:
+    def move(self, now: int, *, is_closed: bool) -> Refused:
         """Name another address: not twice in one second, and not after having declined."""
-        if self.state not in {"held", "lost"}:
+        if self.state not in {"held", "lost"} or is_closed:
             return "wrong_state"
         if now <= self.moved_at:
             return "malformed"

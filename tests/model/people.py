@@ -133,6 +133,10 @@ class Town:
 
     def check(self) -> None:
         assert not self.alarms, self.alarms
+        self.checks.hear()
+        erased = self.checks.erased(self.people)
+        self.people[:] = [one for one in self.people if one.customer.account not in erased]
+        self.pairs[:] = [one for one in self.pairs if one.owner.customer.account not in erased]
         self.checks.compare(self.pairs, self.people)
 
     def written(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from itertools import combinations, pairwise
 
 from sqlalchemy import select
@@ -45,22 +46,33 @@ def _dates(line: CustodyRow) -> tuple[int, int]:
     return line.last_share_at or 0, line.last_check_at or 0
 
 
-def happened(db: Session) -> Counter[tuple[str, int]]:
+@dataclass
+class Known:
+    """What was there at an earlier recount: drills, and whose each piece was."""
+
+    drills: set[str] = field(default_factory=set)
+    roles: dict[str, str] = field(default_factory=dict)
+
+
+def happened(db: Session, known: Known | None = None) -> Counter[tuple[str, int]]:
     """Count from the ledger what charts are drawn from: (kind, day).
 
-    What was erased counts by what the columns still say, as long as its deposit is there.
+    What was erased counts by what the columns still say, as long as its deposit is there, or was
+    when it became `known`.
     """
+    known = known or Known()
     found: Counter[tuple[str, int]] = Counter()
-    drills = {row.id for row in db.scalars(select(Deposit)) if _is_drill(row)}
-    roles = {row.id: row.role for row in db.scalars(select(CustodyRow))}
+    known.drills |= {row.id for row in db.scalars(select(Deposit)) if _is_drill(row)}
+    known.roles |= {row.id: row.role for row in db.scalars(select(CustodyRow))}
     query = select(LedgerEvent).where(LedgerEvent.index.is_not(None), LedgerEvent.acted)
     for row in db.scalars(query):
         kind = row.type
         if kind not in counting.COUNTED:
             continue
         if kind == "custody attested":
-            kind += f" {roles[str(row.custody)]}"
-        found[(f"drill {kind}" if row.deposit in drills else kind, row.at // 86400)] += 1
+            kind += f" {known.roles[str(row.custody)]}"
+        is_drill = row.deposit in known.drills
+        found[(f"drill {kind}" if is_drill else kind, row.at // 86400)] += 1
     return found
 
 
@@ -73,9 +85,9 @@ def counted(db: Session) -> dict[tuple[str, int], int]:
     return {(row.kind, row.day): row.count for row in db.scalars(select(DailyCount))}
 
 
-def check(db: Session, now: int, fresh: int) -> Counter[str]:
+def check(db: Session, now: int, fresh: int, known: Known | None = None) -> Counter[str]:
     """Compare what is stored with a recount; returns the counts."""
-    assert counted(db) == dict(happened(db))
+    assert counted(db) == dict(happened(db, known))
     expected: Counter[str] = Counter()
     for deposit in db.scalars(select(Deposit)):
         lines = list(db.scalars(select(CustodyRow).where(CustodyRow.deposit == deposit.id)))
