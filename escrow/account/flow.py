@@ -253,6 +253,24 @@ def close(db: Session, web: Web, account: str, reason: str) -> int:
     return until
 
 
+def keep_account(db: Session, web: Web, account: str) -> None:
+    """Undo the closing of an account one of whose deposits is kept; the others end on their day."""
+    wanted = select(Account).where(Account.id == account, Account.state == "closing")
+    # Whoever has it locked reopens it, or decides about it after us.
+    row = db.scalars(wanted.with_for_update(skip_locked=True)).first()
+    if row is not None:
+        _keep(db, web, row)
+
+
+def _keep(db: Session, web: Web, row: Account) -> int:
+    """Set a closing account back, and tell; returns when it was to end."""
+    until = row.closing_at or 0
+    row.state = "active"
+    row.closing_at = None
+    addresses.tell(db, web, row, "account_reopened", str(until))
+    return until
+
+
 def reopen(db: Session, web: Web, account: str) -> Account:
     """Undo the closing of an account; a repeat changes nothing.
 
@@ -265,10 +283,7 @@ def reopen(db: Session, web: Web, account: str) -> Account:
         return row
     if row.state != "closing" or row.closing_at is None:
         raise WrongState(row.state)
-    until = row.closing_at
-    row.state = "active"
-    row.closing_at = None
+    until = _keep(db, web, row)
     for hook in ON_REOPEN:
         hook(db, web, account, until, "")
-    addresses.tell(db, web, row, "account_reopened", str(until))
     return row

@@ -95,7 +95,7 @@ def _ended_at(entries: Sequence[Entry]) -> int | None:
     Its creation is the first entry that is erased: without it, the end was found before.
     """
     kinds = {entry.event.type for entry in entries}
-    if "account created" in kinds and "account closing" not in kinds:
+    if "account created" in kinds and not _was_to_end(entries):
         return None
     made = {e.event.deposit for e in entries if e.event.type == "deposit created"}
     destroyed = [e for e in entries if e.event.type == "deposit destroyed"]
@@ -105,6 +105,17 @@ def _ended_at(entries: Sequence[Entry]) -> int | None:
         entry.event.data["until"] for entry in entries if entry.event.type == "account closing"
     ]
     return max([0, *untils[-1:], *(entry.at for entry in destroyed)])
+
+
+def _was_to_end(entries: Sequence[Entry]) -> bool:
+    """Tell whether the last word on an account was that it ends: a key that is kept keeps it."""
+    said = [
+        entry.event.type
+        for entry in entries
+        if entry.event.type == "account closing"
+        or (entry.event.type == "deposit reopened" and entry.author == "web")
+    ]
+    return said[-1:] == ["account closing"]
 
 
 def _kept(entries: Sequence[Entry], now: int) -> dict[str, int]:

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from escrow.account import limits
-from escrow.account.flow import ON_CLOSE, ON_REOPEN
+from escrow.account.flow import ON_CLOSE, ON_REOPEN, keep_account
 from escrow.context import Web
 from escrow.deposit import custodies
 from escrow.deposit.models import CustodyRow, Deposit
@@ -78,7 +78,7 @@ def reopen(db: Session, web: Web, row: Deposit, contact: CustodyRow | None = Non
     """Undo a scheduled closing, by the customer (None) or a contact; raises NotFound, WrongState.
 
     It also undoes an owner's signature that waits for a recovery to end: whoever wants the old
-    deposit gone after all says so again.
+    deposit gone after all says so again. And an account that was to end stays, as a key of it does.
     """
     if contact is not None:
         _check_contact(contact, row)
@@ -92,6 +92,7 @@ def reopen(db: Session, web: Web, row: Deposit, contact: CustodyRow | None = Non
     db.execute(update(Deposit).where(Deposit.replaces == row.id).values(replaced_signature=None))
     by = "customer" if contact is None else "contact"
     append(db, web.author, "deposit reopened", {"by": by}, account=row.account, deposit=row.id)
+    keep_account(db, web, row.account)
     return row
 
 

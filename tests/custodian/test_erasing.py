@@ -337,6 +337,25 @@ def test_who_was_forgotten_leaves_no_phrase_behind(world: World, customer: Custo
     assert of_contact(world, gone) == set()
 
 
+def test_an_account_that_was_kept_is_not_erased_whatever_the_tables_say_later(
+    world: World, customer: Customer
+) -> None:
+    made, _ = world.enrol(customer)
+    customer.sign_in()
+    customer.http.post(f"/accounts/{customer.account}/close", {"reason": ""}).ok()
+    world.run()
+    customer.http.post(f"/accounts/{customer.account}/reopen").ok()
+    world.run()
+    customer.http.post(f"/deposits/{made.deposit}/close", {"reason": ""}).ok()
+    world.run()
+    world.wait(31 * DAY)
+    with world.database.transaction() as db:
+        row = db.get_one(Account, customer.account)
+        row.state, row.closing_at = "closed", 1
+    world.wait(40 * DAY)
+    assert traces(world, world.web_keys.lookup(customer.address))
+
+
 def test_whoever_writes_the_tables_makes_no_contact_forgotten(
     world: World, customer: Customer
 ) -> None:

@@ -57,6 +57,32 @@ def test_an_account_closes_and_comes_back_in_the_ledger_by_its_deposits(
     assert events(world, made.deposit)[-1].data["by"] == "customer"
 
 
+@pytest.mark.parametrize("way", ["customers-mail", "contact"])
+@pytest.mark.databases("sqlite", "postgresql")
+def test_who_keeps_one_key_of_a_closing_account_keeps_the_account(
+    world: World, customer: Customer, way: str
+) -> None:
+    made, [contact] = world.enrol(customer)
+    other, _ = world.enrol(customer, 0, 0)
+    customer.sign_in()
+    customer.http.post(f"/accounts/{customer.account}/close", {"reason": "moved"}).ok()
+    world.run()
+    if way == "contact":
+        contact.http.post(f"/deposits/{made.deposit}/reopen").ok()
+    else:
+        links = [one for one in tokens(world, customer.address) if made.deposit in one]
+        by_token(world, links[-1]).ok()
+    world.run()
+    told = [str(mail["Subject"]) for mail in world.mailbox.to(customer.address)]
+    assert told.count("Your account stays open") == 1
+    world.wait(100 * DAY, LONG)  # the other ends on its day, and long after that nothing is erased
+    customer.sign_in()
+    shown = customer.http.get(f"/accounts/{customer.account}").ok()
+    assert (shown["state"], shown["closing_at"]) == ("active", None)
+    assert state(customer, made) == "complete"
+    assert state(customer, other) == "closed"
+
+
 def test_an_account_that_is_said_to_close_takes_no_deposit_with_it(
     world: World, customer: Customer, enrolled: tuple[Deposited, Contact]
 ) -> None:

@@ -177,6 +177,8 @@ class Deposit:
                 return "wrong_state"
             self.undone_by_contact = True
         self._keep()
+        if self.account.state == "closing":  # a key that is kept keeps the account
+            self.account.state = "active"
         for new in self.replacements:
             new.is_signed = False
         return None

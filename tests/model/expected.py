@@ -95,10 +95,10 @@ class Account:
         return None
 
     def reopen(self, deposits: list[Deposit]) -> Refused:
+        was_closing, self.state = self.state == "closing", "active"
         for deposit in deposits:
-            if self.state == "closing" and deposit.state == "closing":
+            if was_closing and deposit.state == "closing":
                 deposit.reopen()
-        self.state = "active"
         return None
 
     def tick(self, deposits: list[Deposit], now: int) -> None:
