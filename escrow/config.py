@@ -107,6 +107,14 @@ class Settings:
         return ZoneInfo(self.timezone) if self.timezone else None
 
     @property
+    def zone_name(self) -> str:
+        """What that zone is called where others write times in it too; "" where nobody says."""
+        if self.timezone:
+            return self.timezone
+        named = os.environ.get("TZ", "").lstrip(":")
+        return named or os.path.realpath("/etc/localtime").partition("zoneinfo/")[2]
+
+    @property
     def database(self) -> str:
         """The database's URL: the embedded SQLite file unless another is set."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'escrow.db').absolute()}"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -11,7 +12,7 @@ from escrow.account.models import Account
 from escrow.admin import people, proposals, signin, views
 from escrow.admin.frame import admin_page, shown_to
 from escrow.admin.models import Admin
-from escrow.admin.operations import ADD_ADMIN, BY_API, OPERATIONS
+from escrow.admin.operations import ADD_ADMIN, BY_API, OPERATIONS, REMOVE_ADMIN
 from escrow.admin.passkeys import Site
 from escrow.admin.roles import DELAY, GOVERN, OWNER, SEE_ALL
 from escrow.admin.signin import Actor
@@ -53,8 +54,11 @@ def propose(actor: Actor, operation: str, target: str) -> Response:
         given = _given(db, context, operation, target)
         record = _record(db, target) if operation == "move-account" else ""
         needed = proposals.needed_for(db, context, operation)
+        cannot = _cannot(db, operation, target)
+        leaves_one = operation == REMOVE_ADMIN and _leaves_one(db, context, target)
     values = {"operation": operation, "target": target, "needed": needed, "record": record}
     values["least"] = _days(context.settings.minimum_waiting_seconds)
+    values |= {"cannot": cannot, "leaves_one": leaves_one}
     host = Site.of(context.settings).host
     return admin_page(actor, "admin/propose.html", host=host, about=about, given=given, **values)
 
@@ -69,7 +73,57 @@ def _about(db: Session, web: Web, operation: str, target: str) -> list[tuple[str
     account = _account_of(db, subject, target)
     if account is None:
         return []
-    return [(t.gettext("Customer"), ", ".join(views.customer(db, web, account)))]
+    told = [(t.gettext("Customer"), ", ".join(views.customer(db, web, account)))]
+    if subject == "recovery":
+        return told + _of_recovery(db, target)
+    return told + _of_account(db, account) if subject == "account" else told
+
+
+def _of_recovery(db: Session, recovery: str) -> list[tuple[str, str]]:
+    """Say which key a recovery brings back, and why it is on hold."""
+    t, found = language(), db.get_one(Recovery, recovery)
+    told = [(t.gettext("Key"), found.deposit[:8])]
+    frozen = views.frozen_for(db, [recovery]) if found.state == "frozen" else {}
+    return told + [(t.gettext("On hold because"), why) for why in frozen.values()]
+
+
+def _of_account(db: Session, account: str) -> list[tuple[str, str]]:
+    """Say how many keys end with an account, and whether one is being brought back."""
+    t = language()
+    living = select(Deposit.id).where(
+        Deposit.account == account, Deposit.kind == "real", Deposit.state != "closed"
+    )
+    keys = list(db.scalars(living))
+    told = [(t.gettext("Keys"), t.number(len(keys)))]
+    running = select(Recovery.id).where(Recovery.deposit.in_(keys), Recovery.ended_at.is_(None))
+    if db.scalars(running.limit(1)).first() is not None:
+        told.append((t.gettext("Recovery"), t.gettext("one is under way")))
+    return told
+
+
+def _cannot(db: Session, operation: str, target: str) -> str:
+    """Say why something is not possible now, before anybody signs it; "" if it may be."""
+    t = language()
+    if operation in {"freeze", "unfreeze"}:
+        recovery = db.get_one(Recovery, target)
+        if recovery.ended_at is not None:
+            return t.gettext("This recovery is over.")
+        if (recovery.state == "frozen") == (operation == "freeze"):
+            is_held = recovery.state == "frozen"
+            held, free = t.gettext("It is on hold already."), t.gettext("It is not on hold.")
+            return held if is_held else free
+    if operation == "close-deposit" and db.get_one(Deposit, target).state in {"closing", "closed"}:
+        return t.gettext("This key is being ended already, or has ended.")
+    if operation == "close-account" and db.get_one(Account, target).state != "active":
+        return t.gettext("This account is being ended already, or has ended.")
+    return ""
+
+
+def _leaves_one(db: Session, web: Web, admin: str) -> bool:
+    """Tell whether one owner alone would be left."""
+    rows = people.everybody(db, web.keys)
+    left = [row for row in rows if row.id != admin]
+    return _owners(rows) == 2 and _owners(left) == 1
 
 
 def _account_of(db: Session, subject: str, target: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from escrow.admin.filters import PATTERNS, Filter
 from escrow.admin.operations import MAX_BODY_LENGTH_BYTES
@@ -70,6 +70,7 @@ class InvitationOut(Body):
     role: Role
     challenge: Challenge
     host: str
+    is_first: bool = Field(description="There is no admin yet, and so nobody who named this one.")
 
 
 class AcceptIn(Body):
@@ -106,6 +107,7 @@ class WaitingOut(Body):
     name: str
     role: Role
     code: str
+    is_first: bool = Field(description="Nobody need approve it: there is no admin yet.")
 
 
 class PersonIn(Body):

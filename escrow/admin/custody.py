@@ -276,9 +276,13 @@ def piece_state(line: CustodyRow, now: int, fresh: int) -> str:
 
 
 def piece_of(line: CustodyRow, now: int, fresh: int) -> dict[str, Any]:
-    """Return what is told of a piece: role, state, dates, and whether its proof still counts."""
+    """Return what is told of a piece: role, number, state, dates, whether its proof still counts.
+
+    The number is how that on a contact's card begins: it tells apart contacts without names.
+    """
     return {
         "role": line.role,
+        "number": line.id[:8],
         "state": line.state,
         "share_at": line.last_share_at,
         "check_at": line.last_check_at,

@@ -109,7 +109,7 @@ TITLES = {
     "move-account": N_("Move an account to another customer record"),
     "set-address": N_("Give an account another mail address"),
     ADD_ADMIN: N_("Make somebody an admin"),
-    REMOVE_ADMIN: N_("Let an admin be none any more"),
+    REMOVE_ADMIN: N_("Remove an admin"),
     ROTATE_KEY: N_("Make a fresh key of the service"),
     CHANGE_WAIT: N_("Change the shortest waiting time"),
     ACCEPT_BACKUP: N_("Go on with a restored backup"),

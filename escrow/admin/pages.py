@@ -86,6 +86,7 @@ def start(actor: Actor) -> Response:
         "chart": charts.stacked(found.days, said),
         "attested": charts.bars(found.attested, attested),
         "outcomes": charts.bars(found.outcomes, outcomes),
+        "most": charts.highest(found.days),
         "highest": charts.highest,
         "table": charts.table,
     }

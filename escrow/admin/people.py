@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from escrow.account import rows
 from escrow.admin.models import Admin, AdminSession
-from escrow.admin.roles import ROLES
+from escrow.admin.roles import OWNER, ROLES
 from escrow.config import Settings
 from escrow.errors import Conflict, Gone, NotFound, WrongState
 from escrow.protocol.encoding import digits, pae_hash
@@ -59,14 +59,27 @@ def invited(db: Session, keys: WebKeys, token: str, now: int) -> Admin:
     return row
 
 
+def is_first(db: Session, row: Admin) -> bool:
+    """Tell whether somebody becomes the first owner, whom the custodian lets in by itself."""
+    known = select(Admin.id).where(Admin.state.in_(("active", "removed")), Admin.id != row.id)
+    return row.role == OWNER and db.scalars(known.limit(1)).first() is None
+
+
 def accept(
     db: Session, keys: WebKeys, row: Admin, name: str, credential_id: bytes, public_key: bytes
 ) -> None:
     """Let an invited person be known by a passkey; raises Conflict where somebody was faster.
 
     That alone lets nobody in: the custodian admits the first owner, and others once owners have
-    approved exactly this passkey.
+    approved exactly this passkey. Raises WrongState for the name of somebody who is an admin: two
+    people must be told apart.
     """
+    if any(
+        person(name_of(keys, other)) == person(name)
+        for other in everybody(db, keys)
+        if other.state == "active"
+    ):
+        raise WrongState("name_taken")
     changes = {
         "name": keys.encrypt(NAME, row.id, row.id, name),
         "state": "waiting",
@@ -146,6 +159,11 @@ def withdraw(db: Session, keys: WebKeys, admin: str, now: int) -> None:
     if row.state not in {"invited", "waiting"}:
         raise WrongState(row.state)
     remove(db, keys, admin, now)
+
+
+def person(name: str) -> str:
+    """Return a name as it tells people apart: “Anna” and “anna ” are one."""
+    return " ".join(name.casefold().split())
 
 
 def name_of(keys: WebKeys, row: Admin) -> str:

@@ -41,6 +41,7 @@ def invitation_challenge(json_data: bodies.InvitationIn) -> Any:
             "role": row.role,
             "challenge": made,
             "host": Site.of(context.settings).host,
+            "is_first": people.is_first(db, row),
         }
 
 
@@ -75,6 +76,7 @@ def _accept(given: bodies.AcceptIn) -> Any:
             "name": people.name_of(context.keys, row),
             "role": row.role,
             "code": grouped(people.key_code(row)),
+            "is_first": people.is_first(db, row),
         }
         _, token = signin.create(db, context, row.id)
     _set_cookie(token)

@@ -55,7 +55,7 @@ def recoveries(db: Session, web: Web, after: str, limit: int) -> tuple[list[Line
     query = select(Recovery).where(Recovery.ended_at.is_(None), Recovery.deposit > after)
     rows = db.scalars(query.order_by(Recovery.deposit).limit(limit)).all()
     owners = customers(db, web, (row.account for row in rows))
-    held = _held(db, [row.id for row in rows if row.state == "frozen"])
+    held = frozen_for(db, [row.id for row in rows if row.state == "frozen"])
     lines = [
         {**_recovery(row, owners.get(row.account, [])), "held_for": held.get(row.id)}
         for row in rows
@@ -63,7 +63,7 @@ def recoveries(db: Session, web: Web, after: str, limit: int) -> tuple[list[Line
     return lines, _next(lines, limit, "deposit")
 
 
-def _held(db: Session, frozen: Sequence[str]) -> dict[str, str]:
+def frozen_for(db: Session, frozen: Sequence[str]) -> dict[str, str]:
     """Return why recoveries were put on hold, by what the ledger says; all read at once."""
     query = select(LedgerEvent).where(
         LedgerEvent.recovery.in_(frozen),

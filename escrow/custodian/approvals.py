@@ -26,8 +26,9 @@ from escrow.admin.operations import (
     approval_id,
     rejection_id,
 )
+from escrow.admin.people import person
 from escrow.custodian.approved import Order
-from escrow.custodian.crew import Crew, members, person
+from escrow.custodian.crew import Crew, members
 from escrow.custodian.entries import Entries, Entry
 from escrow.custodian.executed import EXECUTED
 from escrow.custodian.service import Custodian

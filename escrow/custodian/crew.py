@@ -68,8 +68,3 @@ def admins(custodian: Custodian, db: Session) -> list[Member]:
 def owners(found: Iterable[Member]) -> list[Member]:
     """Return those who decide about admins and keys."""
     return [member for member in found if member.approver.role == OWNER]
-
-
-def person(name: str) -> str:
-    """Return a name as it tells people apart: “Anna” and “anna ” are one."""
-    return " ".join(name.casefold().split())

@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from escrow.admin import people
 from escrow.admin.approvers import credential_of
 from escrow.admin.models import Admin
+from escrow.admin.people import person
 from escrow.admin.roles import OWNER
 from escrow.config import MIN_WAITING_SECONDS
 from escrow.custodian.approved import Order
-from escrow.custodian.crew import ADDED, REMOVED, admins, owners, person
+from escrow.custodian.crew import ADDED, REMOVED, admins, owners
 from escrow.custodian.entries import Entries
 from escrow.custodian.keys import MAX_KEYS
 from escrow.custodian.service import Custodian

@@ -415,10 +415,66 @@ def test_only_the_passkey_that_was_approved_comes_in(world: World, olga: Crew, p
 
 
 def test_two_admins_have_two_names(world: World, olga: Crew, piet: Crew) -> None:
-    double = joined(world, "owner", " PIET ")
+    double = joined(world, "owner", "Pieter")
     proposal = addition(double, name=" PIET ")
     approve(olga, proposal)
     assert approval(world, approve(piet, proposal)).refused == "name taken"
+
+
+def test_nobody_takes_an_admins_name_when_accepting(world: World, olga: Crew, piet: Crew) -> None:
+    double = Crew(world, "support", " OLGA ")
+    double.invite()
+    answer = double.accept()
+    assert (answer.status, answer.json["state"]) == (409, "name_taken")
+    double.name = "Olga Bakker"
+    assert double.accept().status == 200  # the link was not used up
+
+
+def test_a_passkey_signs_nothing_here_after_its_session_was_ended(
+    world: World, olga: Crew, piet: Crew, made: Deposited
+) -> None:
+    proposal = propose(world, CLOSE, made.deposit)
+    olga.call("DELETE", f"/admin/people/{piet.admin}/sessions")
+    answer = post(piet, proposal)
+    assert (answer.status, answer.json["code"]) == (401, "unauthenticated")
+    other = post(olga, proposal, credential=f"passkey:{piet.admin}")
+    assert other.status == 401  # nor by another's session
+    with world.database.reading() as db:
+        assert db.scalars(select(Approval).where(Approval.operation == CLOSE)).all() == []
+    piet.sign_in().ok()
+    post(piet, proposal).ok()
+
+
+@pytest.mark.databases("sqlite")
+def test_what_is_not_possible_is_not_offered_to_be_signed(
+    world: World, olga: Crew, piet: Crew, customer: Customer, made: Deposited
+) -> None:
+    def form(path: str) -> str:
+        return olga.page(f"/admin/propose/{path}").get_data(as_text=True)
+
+    assert 'data-step="proposal"' in form(f"close-deposit/{made.deposit}")
+    assert 'data-step="proposal"' in form(f"close-account/{customer.account}")
+    recovery = world.open_recovery(customer, made)
+    shown = form(f"unfreeze/{recovery}")
+    assert "It is not on hold." in shown
+    assert 'data-step="proposal"' not in shown
+    approve(olga, propose(world, "freeze", recovery))
+    assert "It is on hold already." in form(f"freeze/{recovery}")
+    shown = form(f"unfreeze/{recovery}")
+    assert "Asked at the desk." in shown  # why it is on hold
+    assert made.deposit[:8] in shown
+    assert "one is under way" in form(f"close-account/{customer.account}")
+    customer.sign_in()
+    customer.http.post(f"/recoveries/{recovery}/veto").ok()
+    customer.http.post(f"/accounts/{customer.account}/close", {"reason": ""}).ok()
+    world.run()
+    assert "This recovery is over." in form(f"freeze/{recovery}")
+    assert "This key is being ended already" in form(f"close-deposit/{made.deposit}")
+    assert "This account is being ended already" in form(f"close-account/{customer.account}")
+    assert "One owner is left then" in form(f"remove-admin/{piet.admin}")
+    carla = joined(world, "owner", "Carla")
+    shown = form(f"add-admin/{carla.admin}")
+    assert "<dt>Role</dt><dd>owner</dd>" in shown
 
 
 def test_a_removed_admin_is_out_and_what_is_signed_afterwards_or_before_counts_no_more(

@@ -33,14 +33,14 @@ def test_a_custodian_that_ticks_is_at_work_and_one_that_does_not_is_told(world: 
     world.enrol(world.customer())
     world.wait(health.TICK_SECONDS + 60)
     olga = hired(world, "auditor")
-    assert "The log is kept." in page(olga)
+    assert "All is well: the log was signed" in page(olga)
     with world.database.reading() as db:
         found = health.look(db, world.app.extensions["escrow"])
     assert found.tick_at is not None
     assert not found.is_silent
     world.clock.move(health.TICK_SECONDS)
     olga.sign_in().ok()
-    assert "The log is kept." in page(olga)
+    assert "All is well: the log was signed" in page(olga)
     world.clock.move(health.LATE_SECONDS + 60)
     olga.sign_in().ok()
     assert "does not run" in page(olga)

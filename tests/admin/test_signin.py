@@ -53,8 +53,9 @@ def test_an_invitation_is_taken_up_once_with_a_passkey_and_signs_in(olga: Crew) 
     asked = olga.post("/admin/invitations/challenge", {"token": olga.token}).ok()
     assert (asked["role"], asked["name"], asked["host"]) == ("owner", "Somebody", "recovery.test")
     assert olga.call("GET", "/admin/sessions").status == 401
+    assert asked["is_first"] is True
     found = olga.accept().ok()
-    assert (found["role"], found["name"]) == ("owner", "Olga")
+    assert (found["role"], found["name"], found["is_first"]) == ("owner", "Olga", True)
     assert olga.call("GET", "/admin/sessions").status == 401  # nobody has let her in yet
     assert olga.sign_in().status == 409
     olga.world.run()
@@ -65,6 +66,9 @@ def test_an_invitation_is_taken_up_once_with_a_passkey_and_signs_in(olga: Crew) 
             made = olga.passkey.create(asked["challenge"])
             body |= {"name": "Eve", "challenge": asked["challenge"]} | made
         assert olga.post(f"/admin/invitations/{path}", body).status == 410
+    second = Crew(olga.world, "owner", "Piet")
+    second.invite()
+    assert second.accept().ok()["is_first"] is False
     cookie = olga.client.get_cookie("__Host-escrow-admin", domain="recovery.test")
     assert cookie is not None
     assert (cookie.secure, cookie.http_only, cookie.same_site) == (True, True, "Strict")
@@ -159,6 +163,9 @@ def test_a_customers_session_is_no_admins_nor_the_reverse(world: World) -> None:
     client.set_cookie("__Host-escrow-admin", token, domain="recovery.test", secure=True)
     got = client.get("/api/v1/admin/sessions", base_url="https://recovery.test")
     assert got.status_code == 401
+    second = Crew(olga.world, "owner", "Piet")
+    second.invite()
+    assert second.accept().ok()["is_first"] is False
     cookie = olga.client.get_cookie("__Host-escrow-admin", domain="recovery.test")
     assert cookie is not None
     client.set_cookie("__Host-escrow", cookie.value, domain="recovery.test", secure=True)

@@ -222,7 +222,9 @@ def test_keys_are_found_by_their_state_their_number_or_the_customers_address_alo
     assert looked_up(f" {customer.address.upper()}") == [[customer.account], None, None]
     assert looked_up(made.deposit.upper()) == [[], made.deposit, None]
     assert looked_up(customer.account) == [[customer.account], None, None]
-    for nothing in (contacts[0].address, "%", "", made.deposit[:8]):
+    assert looked_up(made.deposit[:8].upper()) == [[], made.deposit, None]
+    assert looked_up(customer.account[:8]) == [[customer.account], None, None]
+    for nothing in (contacts[0].address, "%", "", made.deposit[:7], made.deposit[:31] + "g"):
         assert looked_up(nothing) == [[], None, None]
     for wrong in ("state=x", "after=x", "account=x", f"account={customer.address}"):
         assert olga.page(f"/admin/custody?{wrong}").status_code == 404

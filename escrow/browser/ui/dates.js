@@ -1,4 +1,5 @@
-// Dates and lengths of time in the page's language, the visitor's time zone and a 24-hour clock.
+// Dates and lengths of time in the page's language and a 24-hour clock, in the visitor's time zone, or
+// in the one that the page names: where the service has written times too, all must be of one clock.
 
 import { language } from "./words.js";
 
@@ -16,7 +17,8 @@ function locale() {
  * @param {Intl.DateTimeFormatOptions} options
  */
 function written(seconds, options) {
-  return new Intl.DateTimeFormat(locale(), options).format(new Date(seconds * 1000));
+  const timeZone = document.documentElement.dataset.zone;
+  return new Intl.DateTimeFormat(locale(), { ...options, timeZone }).format(new Date(seconds * 1000));
 }
 
 /** @param {number} seconds Unix time, written like “26 November 2026” */

@@ -28,7 +28,10 @@ async function showHistory() {
       fill(section, { history: say("history.checking", { done, all }) }),
     );
     /** @type {[string, string][]} */
-    const names = custodies.map((/** @type {{ custody: string, role: string }} */ { custody, role }) => [custody, say(role)]);
+    const names = custodies.map((/** @type {{ custody: string, role: string }} */ { custody, role }) => [
+      custody,
+      role === "contact" ? say("contact.numbered", { number: custody.slice(0, 8) }) : say(role),
+    ]);
     one("ol", section).replaceChildren(...lines(found, new Map(names)));
     fill(section, { history: found.length ? count("history.proven", found.length) : say("history.none") });
   } catch (error) {

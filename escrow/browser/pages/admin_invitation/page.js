@@ -20,8 +20,10 @@ export async function begin(found) {
   token = found;
   if (!/^[A-Za-z0-9_-]{43}$/.test(token)) return showPart("no-link");
   try {
-    const { role } = await api.post("admin/invitations/challenge", { token });
+    const { role, name, is_first: isFirst } = await api.post("admin/invitations/challenge", { token });
     fill(form, { role: say(`role.${role}`) });
+    // Whoever invited knows the full name; of the first nobody does.
+    if (!isFirst) /** @type {HTMLInputElement} */ (one("#name")).value = name;
     showPart("form");
   } catch (error) {
     if (error instanceof Problem && error.code === "gone") return showPart("no-link");
@@ -38,9 +40,9 @@ async function accept() {
   const asked = await api.post("admin/invitations/challenge", { token });
   const site = document.title.split(" – ").pop() ?? asked.host;
   const made = await makePasskey(asked, name, site);
-  const { code } = await api.post("admin/invitations/accept", { token, name, ...made });
+  const { code, is_first: isFirst } = await api.post("admin/invitations/accept", { token, name, ...made });
   fill(document, { code });
-  showPart("waiting");
+  showPart(isFirst ? "entering" : "waiting");
   await untilLetIn();
 }
 

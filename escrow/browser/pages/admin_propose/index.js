@@ -1,16 +1,17 @@
 // Propose what takes two people, or do at once what one may: written, shown and signed here.
 
 import { Api } from "../../ui/api.js";
-import { fill, one } from "../../ui/dom.js";
+import { fill } from "../../ui/dom.js";
 import { NotUsable, address, onSend, typed } from "../../ui/forms.js";
 import { approve, passkeyCode, propose } from "../../ui/approving.js";
 import { b64urlDecode } from "../../protocol/encoding.js";
 
 const DAY_SECONDS = 86400;
 const api = new Api();
-const form = /** @type {HTMLFormElement} */ (one("[data-step=proposal]"));
+// What is not possible any more has no form.
+const form = /** @type {HTMLFormElement} */ (document.querySelector("[data-step=proposal]"));
 const { operation = "", target = "", admin = "", host = "", name = "", role = "", credential = "", key = "" } =
-  form.dataset;
+  form?.dataset ?? {};
 
 /** @returns {Record<string, any>} */
 function fields() {
@@ -46,4 +47,4 @@ async function send() {
 }
 
 if (operation === "add-admin") fill(document, { code: passkeyCode(b64urlDecode(credential), b64urlDecode(key)) });
-onSend(form, send, "proposal");
+if (form !== null) onSend(form, send, "proposal");
