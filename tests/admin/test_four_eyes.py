@@ -607,6 +607,8 @@ def test_a_longer_shortest_wait_counts_from_then_on(
     made, _ = world.enrol(customer, waiting_seconds=DAY)
     other, _ = world.enrol(customer, waiting_seconds=DAY)
     world.wait(8 * DAY)
+    olga.sign_in().ok()
+    piet.sign_in().ok()
     running = world.open_recovery(customer, made)
     proposal = propose(world, "change-wait", "service", seconds=5 * DAY)
     approve(olga, proposal)
