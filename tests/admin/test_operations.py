@@ -70,7 +70,7 @@ def test_two_operators_schedule_the_closing_of_a_deposit_and_the_customer_undoes
     [closing] = entries(world, "deposit closing")
     assert closing.author == "custodian"
     assert closing.event.data["until"] == world.clock.now() + 30 * DAY
-    assert any("will be destroyed" in line for line in subjects(world, customer.address))
+    assert any("We will destroy" in line for line in subjects(world, customer.address))
     customer.sign_in()
     assert customer.http.post(f"/deposits/{made.deposit}/reopen").ok()["state"] == "complete"
 
@@ -84,11 +84,47 @@ def test_two_operators_schedule_the_closing_of_an_account_and_the_customer_undoe
     [closing] = entries(world, "account closing")
     assert closing.author == "custodian"
     assert closing.event.data["until"] == world.clock.now() + 30 * DAY
-    assert any("account closes" in line for line in subjects(world, customer.address))
+    assert any("close your account" in line for line in subjects(world, customer.address))
     customer.sign_in()
     path = f"/accounts/{customer.account}"
     assert customer.http.post(f"{path}/reopen").ok()["state"] == "active"
     assert state_of(world, made.deposit) == "complete"
+
+
+@pytest.mark.parametrize(
+    ("operation", "subject", "button"),
+    [
+        ("close-deposit", "We will destroy your key", "/reopen/"),
+        ("close-account", "We will close your account", "Sign in before"),
+    ],
+)
+def test_a_customer_is_told_that_operators_end_what_is_hers_and_why_and_her_contacts_are_not(
+    office: Office, customer: Customer, operation: str, subject: str, button: str
+) -> None:
+    world = office.world
+    made, [contact] = world.enrol(customer)
+    target = made.deposit if operation == "close-deposit" else customer.account
+    proposal = office.propose(operation, target, reason="The contract ended in May.")
+    office.approve(proposal, office.anna, office.piet)
+    [told] = [mail for mail in world.mailbox.to(customer.address) if subject in mail["Subject"]]
+    said = " ".join(text_of(told).split())
+    assert "Two people at Test Telecom have decided to" in said
+    assert "This is our reason: “The contract ended in May.”" in said
+    assert button in said
+    assert "Somebody has asked" not in said
+    assert "The contract" not in " ".join(map(text_of, world.mailbox.to(contact.address)))
+
+
+def test_a_customer_who_closes_her_account_is_not_told_that_operators_did(
+    office: Office, customer: Customer, made: Deposited
+) -> None:
+    world = office.world
+    customer.http.post(f"/accounts/{customer.account}/close", {"reason": "Moved."}).ok()
+    world.run()
+    told = " ".join(" ".join(map(text_of, world.mailbox.to(customer.address))).split())
+    assert told.count("Somebody has asked us to") == 2, "account and key"
+    assert "have decided" not in told
+    assert "nobody can bring" not in told
 
 
 def test_a_moved_account_keeps_addresses_and_authenticator_and_everybody_is_told(
