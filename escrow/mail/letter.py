@@ -46,7 +46,7 @@ from escrow.mail import render
 # Filled in from the settings, or empty, when the contents do not say them.
 PROVIDED = frozenset({"provider", "phone", "support", "url", "phrase", "call_us", "Call_us"})
 # Typed by people: set apart from our own text, and shortened where a subject is too long.
-PERSONAL = frozenset({"label", "name", "contact", "customer", "phrase", "reason"})
+PERSONAL = frozenset({"label", "name", "contact", "customer", "phrase", "reason", "address"})
 MAX_SUBJECT_LENGTH = 78
 _SHORTEST = 8
 _NAME = re.compile(r"[a-z][a-z_]*\Z")

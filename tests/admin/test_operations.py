@@ -32,6 +32,10 @@ def subjects(world: World, address: str) -> list[str]:
     return [str(mail["Subject"]) for mail in world.mailbox.to(address)]
 
 
+def newest(world: World, address: str) -> str:
+    return " ".join(text_of(world.mailbox.to(address)[-1]).split())
+
+
 def test_one_operator_freezes_and_two_unfreeze(
     office: Office, customer: Customer, made: Deposited
 ) -> None:
@@ -186,6 +190,8 @@ def test_a_new_address_signs_in_and_all_old_ones_and_contacts_are_told_now_and_l
     office.approve(proposal, office.piet)
     for address in (old, new):
         assert "We added an address to your account" in subjects(world, address)
+        assert "to your account: m…@elsewhere.test (shortened)." in newest(world, address)
+    assert "elsewhere" not in newest(world, contact.address)
     assert any("new mail address" in line for line in subjects(world, contact.address))
     [changed] = entries(world, "address changed")
     assert changed.event.data["addresses"] == [

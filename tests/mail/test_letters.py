@@ -31,6 +31,7 @@ USUAL = {
     "name": "Anna",
     "contact": "Anna",
     "customer": "mira@example.org",
+    "address": "m…@example.org",
     "until": "Thursday 26 November 2026",
     "number": "48f0 12ab",
     "made": "Monday 23 November 2026",
