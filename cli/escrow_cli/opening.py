@@ -120,7 +120,7 @@ def refuse_too_early(cli: Cli, running: dict[str, Any]) -> None:
     if state == "frozen":
         raise NotNow(
             N_("Your provider has put this recovery on hold: “{why}”. Nothing is lost."),
-            N_("Call your provider. It can be started again, with the same waiting time."),
+            N_("Call your provider. It can be started again: the waiting time then begins anew."),
             reason="frozen",
             why=running["hold_reason"] or "–",
             **extra,

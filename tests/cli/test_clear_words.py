@@ -259,6 +259,7 @@ def test_a_recovery_on_hold_says_why(enrol: Enrol) -> None:
     held = borrowed.run("recover", "--deposit", made.deposit, "--json")
     assert (held.status, _one_document(held)) == (4, "frozen")
     assert "on hold: “She phoned us.”" in held.stderr
+    assert "the waiting time then begins anew" in held.stderr
     assert "on hold: “She phoned us.”" in _said(made)
 
 
