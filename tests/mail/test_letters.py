@@ -338,6 +338,25 @@ def test_nobody_is_told_to_call_where_there_is_no_number(
         assert words in made.html
 
 
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        # Who is signed in already gave no code from a mail.
+        ("recovery_opened_customer", ("or were signed in as you", "of was ingelogd als u")),
+        # As `escrow recover` says it: the wait is as long as before, and none of it is over.
+        (
+            "recovery_frozen",
+            ("the waiting time then begins anew", "de wachttijd begint dan opnieuw"),
+        ),
+    ],
+)
+def test_a_mail_says_of_a_recovery_what_is_true_of_each(
+    message: str, said: tuple[str, str]
+) -> None:
+    for locale, words in zip(("en", "nl"), said, strict=True):
+        assert words in " ".join(write(message, locale).text.split())
+
+
 @pytest.mark.parametrize("name", ["../secret", "Login", "frame.en", ""])
 def test_only_messages_are_read(name: str) -> None:
     with pytest.raises(KeyError):
