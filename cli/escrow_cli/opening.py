@@ -97,7 +97,7 @@ def _body(cli: Cli, deposit: str, asked: Asked) -> dict[str, Any]:
 def _reason(cli: Cli, asked: Asked) -> str:
     if asked.reason is not None:
         return asked.reason
-    question = cli.t.gettext("What happened? Your contacts read it (may be empty)")
+    question = cli.t.gettext("What happened? Your contacts read it on their page (may be empty)")
     return cli.terminal.ask(question, REASON)
 
 
