@@ -1,15 +1,19 @@
 """Each approved operation: what it does, with whom told, and that it takes enough people."""
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import select
 
 from escrow.account.flow import RECORD
 from escrow.account.models import Account, Address
+from escrow.config import UNNAMED
 from escrow.custodian.entries import Entries, Entry
+from escrow.db import Database
 from escrow.deposit.models import Deposit
 from escrow.recovery import machine
 from tests.admin.office import Office
-from tests.support.mailbox import text_of
+from tests.support.mailbox import Mailbox, text_of
 from tests.support.people import Customer, Deposited
 from tests.support.world import World
 
@@ -117,6 +121,23 @@ def test_a_customer_is_told_that_operators_end_what_is_hers_and_why_and_her_cont
     assert button in said
     assert "Somebody has asked" not in said
     assert "The contract" not in " ".join(map(text_of, world.mailbox.to(contact.address)))
+
+
+@pytest.mark.databases("sqlite")
+def test_a_provider_without_a_name_is_called_in_the_language_of_a_letter(
+    database: Database, tmp_path: Path, mail_server: Mailbox
+) -> None:
+    office = Office.open(World.make(database, tmp_path, mail_server, provider_name=UNNAMED))
+    world = office.world
+    customer = world.customer()
+    made, _ = world.enrol(customer)
+    with world.database.transaction() as db:
+        db.get_one(Account, customer.account).locale = "nl"
+    proposal = office.propose("close-deposit", made.deposit)
+    office.approve(proposal, office.anna, office.piet)
+    said = newest(world, customer.address)
+    assert "Twee mensen van Sleutelherstel hebben besloten" in said
+    assert UNNAMED not in said
 
 
 def test_a_customer_who_closes_her_account_is_not_told_that_operators_did(
