@@ -29,7 +29,8 @@ def close(cli: Cli, deposit: str, address: str | None, reason: str) -> None:
 
     line = _find(cli, deposit, address)
     question = cli.t.gettext(
-        "Close “{label}”? After 30 days nobody can bring this key back", label=line["label"]
+        "Close “{label}”? After 30 days your provider cannot help to bring this key back",
+        label=line["label"],
     )
     if not cli.terminal.confirm(question, CONFIRM):
         raise NotYet(N_("Nothing was changed."), reason="not_confirmed")

@@ -17,6 +17,7 @@ from escrow.protocol.note import Verifier
 from escrow_cli.attesting import check_attested
 from escrow_cli.context import Cli
 from escrow_cli.errors import Refused, Usage
+from escrow_cli.events import in_words
 from escrow_cli.reporting import ALTERED, FAILED, REASONS
 from escrow_cli.status import state_name
 from escrow_cli.verify import who_of
@@ -122,7 +123,8 @@ def _say_line(cli: Cli, line: Line) -> None:
         answer(f"  {who_of(cli, piece['role'], None)}: {_of_piece(t, piece)}")
     if line.manifest is not None:
         for index, event in line.events.items():
-            answer(f"  {index:>8}  {t.datetime(event.at)}  {event.type}")
+            who = who_of(cli, line.roles.get(str(event.custody), "provider"), None)
+            answer(f"  {index:>8}  {t.datetime(event.at)}  {in_words(t, event.type, who)}")
 
 
 def _of_piece(t: Translator, piece: dict[str, Any]) -> str:

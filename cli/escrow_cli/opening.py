@@ -97,7 +97,7 @@ def _body(cli: Cli, deposit: str, asked: Asked) -> dict[str, Any]:
 def _reason(cli: Cli, asked: Asked) -> str:
     if asked.reason is not None:
         return asked.reason
-    question = cli.t.gettext("What happened? Your contacts read it (may be empty)")
+    question = cli.t.gettext("What happened? Your contacts read it on their page (may be empty)")
     return cli.terminal.ask(question, REASON)
 
 
@@ -120,7 +120,7 @@ def refuse_too_early(cli: Cli, running: dict[str, Any]) -> None:
     if state == "frozen":
         raise NotNow(
             N_("Your provider has put this recovery on hold: “{why}”. Nothing is lost."),
-            N_("Call your provider. It can be started again, with the same waiting time."),
+            N_("Call your provider. It can be started again: the waiting time then begins anew."),
             reason="frozen",
             why=running["hold_reason"] or "–",
             **extra,

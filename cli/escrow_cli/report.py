@@ -40,10 +40,11 @@ from escrow.protocol.note import Checkpoint, Verifier
 from escrow.protocol.slip39 import MAX_CONTACTS
 from escrow_cli.attesting import check_attested
 
+DRILL_FORMAT = "escrow/v1/drill-report"
 MAX_LENGTH_BYTES = 4 * 2**20
 MAX_ENTRIES = 400
 _SHAPE = Shape(
-    format=choice("escrow/v1/drill-report"),
+    format=choice(DRILL_FORMAT),
     made_at=INTEGER,
     host=text(255, 1),
     provider=text(200),
@@ -146,7 +147,7 @@ class Report:
     def data(self) -> bytes:
         """The one serialisation of the report."""
         value = {
-            "format": "escrow/v1/drill-report",
+            "format": DRILL_FORMAT,
             "made_at": self.made_at,
             "host": self.host,
             "provider": self.provider,

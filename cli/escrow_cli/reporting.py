@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from escrow.i18n import N_, Translator
 from escrow.protocol.ledger import Event
 from escrow_cli.context import Cli
 from escrow_cli.errors import Refused, Usage
-from escrow_cli.report import Report, Verdict, origin_host, wanted
+from escrow_cli.report import DRILL_FORMAT, Report, Verdict, origin_host, wanted
 from escrow_cli.sources import save
 
 if TYPE_CHECKING:
@@ -34,6 +35,18 @@ REASONS = {
     "wrong_manifest": N_("The ledger names another description of the deposit than the report."),
     "malformed_report": N_("This is not an intact report."),
 }
+# i18n: `escrow verify --report` was given another file
+NEEDED = N_("Take the file with proofs: of a drill, or the provider’s report on who holds what.")
+# What else an admin, a customer or a contact saves.
+KINDS = {
+    "escrow/v1/kept": N_("it tells what is kept about a customer, without proofs."),
+    "escrow/v1/kit": N_("it is a kit."),
+    "escrow/v1/card": N_("it is a contact’s card."),
+    "escrow/v1/invitation": N_("it is an invitation."),
+    "escrow/v1/proposal": N_("it is something to be approved."),
+    "escrow/v1/approval": N_("it is an approval."),
+}
+_FORMAT = re.compile(rb'\s*\{\s*"format"\s*:\s*"([a-z0-9/-]{1,64})"')
 
 
 @dataclass(frozen=True)
@@ -158,7 +171,10 @@ def verify_file(cli: Cli, path: str, ledger_key: str | None = None) -> None:
         raise Usage(
             N_("A PDF cannot be checked."), N_("Take the file beside it that ends in .json.")
         )
-    if data.startswith(f'{{"format":"{FORMAT}"'.encode()):
+    kind = _kind_of(data)
+    if kind not in {FORMAT, DRILL_FORMAT}:
+        raise _another_file(cli.t, kind)
+    if kind == FORMAT:
         from escrow_cli import custodyfile
 
         custodyfile.verify(cli, data, ledger_key)
@@ -172,6 +188,22 @@ def verify_file(cli: Cli, path: str, ledger_key: str | None = None) -> None:
     verdict = checked(report)
     say(cli, report, verdict)
     cli.terminal.document(document(cli.t, report, verdict))
+
+
+def _kind_of(data: bytes) -> str:
+    """Return the format that a file names at its beginning, as each of ours does; empty for none.
+
+    Of a damaged file too: it is to be called damaged, and not something else.
+    """
+    found = _FORMAT.match(data)
+    return found[1].decode() if found else ""
+
+
+def _another_file(t: Translator, kind: str) -> Refused:
+    if kind not in KINDS:
+        return Refused(N_("This file is not a report."), NEEDED, reason="no_report")
+    what = t.gettext(KINDS[kind])
+    return Refused(N_("This file is not a report: {what}"), NEEDED, reason="no_report", what=what)
 
 
 def sentence(t: Translator, report: Report, verdict: Verdict) -> str:

@@ -13,6 +13,7 @@ from escrow.i18n import N_, Translator
 from escrow_cli import table
 from escrow_cli.context import Cli, verb
 from escrow_cli.errors import NOTHING_SENT, Refused, of_protocol
+from escrow_cli.events import in_words
 
 if TYPE_CHECKING:
     from escrow.protocol.ledger import Event
@@ -32,8 +33,7 @@ class Entry:
 
     def cells(self, t: Translator) -> list[str]:
         """Return what a list shows of it."""
-        who = f" ({self.who})" if self.who else ""
-        return [f"{self.index:>6}", t.datetime(self.at), self.type + who]
+        return [f"{self.index:>6}", t.datetime(self.at), in_words(t, self.type, self.who)]
 
     def document(self) -> dict[str, Any]:
         return {"index": self.index, "at": self.at, "type": self.type, "custody": self.custody}

@@ -249,7 +249,10 @@ def close(db: Session, web: Web, account: str, reason: str) -> int:
     for hook in ON_CLOSE:
         hook(db, web, account, until, reason)
     contents = {"until": translator(row.locale, web.settings.zone).date(until)}
-    addresses.tell(db, web, row, "account_closing", event.id, contents=contents)
+    message = "account_closing"
+    if web.author.name == "custodian":  # operators decided it: she does not know of it yet, nor why
+        message, contents["reason"] = "account_closing_provider", reason
+    addresses.tell(db, web, row, message, event.id, contents=contents)
     return until
 
 

@@ -15,6 +15,7 @@ from escrow.account import addresses
 from escrow.account import flow as accounts
 from escrow.account.models import Account, Address
 from escrow.admin.operations import Proposal
+from escrow.admin.views import masked
 from escrow.context import Web
 from escrow.custodian import freezing
 from escrow.custodian.entries import Entries, Entry
@@ -158,7 +159,7 @@ def set_address(order: Order) -> None:
     )
     if order.db.scalars(held).first() is not None:
         raise Refusal("address of a contact")
-    _tell(order, account, "address_set", also=address)
+    _tell(order, account, "address_set", {"address": masked(address)}, also=address)
     _confirm(order, account, address, lookup)
     account.address_changed_at = order.custodian.clock.now()
     said = {"addresses": [*hashes, lookup]}
@@ -192,8 +193,18 @@ def _confirm(order: Order, account: Account, address: str, lookup: bytes) -> Non
     )
 
 
-def _tell(order: Order, account: Account, message: str, *, also: str = "") -> None:
-    """Write to all addresses, those of the last seven days too, and to every contact."""
+def _tell(
+    order: Order,
+    account: Account,
+    message: str,
+    contents: dict[str, str] | None = None,
+    *,
+    also: str = "",
+) -> None:
+    """Write to all addresses, those of the last seven days too, and to every contact.
+
+    `contents` are for the customer alone.
+    """
     occasion = order.entry.event.id
     since = order.entry.at - machine.CHANGED_LATELY_SECONDS
     told = customer_recipients(order.custodian, order.db, account.id, since)
@@ -207,7 +218,7 @@ def _tell(order: Order, account: Account, message: str, *, also: str = "") -> No
             message=message,
             address=address,
             locale=account.locale,
-            contents={},
+            contents=contents or {},
             account=account.id,
         )
     query = select(Deposit).where(Deposit.account == account.id, Deposit.state != "closed")

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from escrow.custodian.entries import Entries, Entry
-from escrow.custodian.letters import tell_contacts, tell_customer
+from escrow.custodian.letters import reason_of, tell_contacts, tell_customer
 from escrow.custodian.recipients import manifest_of
 from escrow.custodian.service import Custodian
 from escrow.deposit.closing import CLOSING_SECONDS, replaced_by, unschedule
@@ -38,6 +38,18 @@ def scheduled(entries: list[Entry]) -> Entry | None:
 def successor(closing: Entry) -> str | None:
     """Return the deposit by which a closing says that it is replaced; only we can say so."""
     return replaced_by(closing.event.data["reason"]) if closing.author == "custodian" else None
+
+
+def letter_about(closing: Entry) -> tuple[str, dict[str, str]]:
+    """Return the customer's letter about a closing, and what else stands in it.
+
+    What operators decided she does not know of yet: she is told that they did, and why.
+    """
+    if successor(closing) is not None:
+        return "deposit_closing_replaced", {}
+    if closing.author == "custodian":
+        return "deposit_closing_provider", reason_of(closing)
+    return "deposit_closing", {}
 
 
 def has_open_recovery(db: Session, deposit: str, entries: list[Entry]) -> bool:

@@ -7,7 +7,7 @@ before, and it goes to her own addresses: whoever persuades support gains nothin
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from escrow.custodian.closing import scheduled, successor
+from escrow.custodian.closing import letter_about, scheduled
 from escrow.custodian.entries import Entries, Entry
 from escrow.custodian.letters import name_of, reason_of, send
 from escrow.custodian.recipients import customer_recipients
@@ -68,8 +68,7 @@ def _fitting(
         return _OF_RECOVERY[recovery.state], reason_of(held[-1]) if held else {}
     if deposit.state == "closing":
         closing = scheduled(entries)
-        is_replaced = closing is not None and successor(closing) is not None
-        return "deposit_closing_replaced" if is_replaced else "deposit_closing", {}
+        return letter_about(closing) if closing is not None else ("deposit_closing", {})
     if deposit.state in {"pending", "rejected"}:
         return {"pending": "deposit_pending", "rejected": "custody_rejected"}[deposit.state], {}
     return _of_pieces(custodian, db, deposit)

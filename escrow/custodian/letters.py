@@ -27,7 +27,12 @@ MAX_REASON_LENGTH = 200  # characters: what an approval may have
 TOKEN_SECONDS = 60 * 86400
 LEAVE_SECONDS = 200 * 86400  # longer than from one half-yearly letter to the next
 _WITH_WAY_OUT = {"contact_thanks", "check_reminder"}
-_UNDOABLE = {"deposit_closing", "deposit_closing_replaced", "deposit_closing_contact"}
+_UNDOABLE = {
+    "deposit_closing",
+    "deposit_closing_provider",
+    "deposit_closing_replaced",
+    "deposit_closing_contact",
+}
 _NUMBER_LENGTH = 8  # characters of a piece's number: enough to tell two cards apart
 _STOPPABLE = {
     "drill_opened_customer",
@@ -98,10 +103,6 @@ def _common(
         "customer": told[0].address if told else "",
         "name": recipient.name or "",
         "phrase": recipient.phrase or "",
-        "provider": settings.provider_name,
-        "phone": settings.provider_phone,
-        "support": settings.provider_support,
-        "url": settings.public_url,
         "deposit_link": f"{settings.public_url}/deposits/{deposit.id}",
         "made": translator(locale, settings.zone).date(deposit.created_at),
         "number": _number(recipient.custody),
@@ -258,8 +259,8 @@ def tell_about_recovery(custodian: Custodian, db: Session, entry: Entry, message
 
 
 def reason_of(entry: Entry) -> dict[str, str]:
-    """Return why an operator has put a recovery on hold: for its customer, not for contacts."""
-    if entry.event.type != "recovery frozen":
+    """Return why operators have put a recovery on hold, or end a key: for the customer only."""
+    if entry.event.type not in {"recovery frozen", "deposit closing"}:
         return {}
     return {"reason": str(entry.event.data["reason"])[:MAX_REASON_LENGTH] or "–"}
 

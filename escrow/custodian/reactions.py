@@ -20,7 +20,7 @@ from escrow.custodian import (
     release,
     replacing,
 )
-from escrow.custodian.closing import successor
+from escrow.custodian.closing import letter_about
 from escrow.custodian.entries import Entries, Entry
 from escrow.custodian.erasing import ERASED_AFTER_SECONDS
 from escrow.custodian.letters import tell_about_recovery, tell_contacts, tell_customer
@@ -61,9 +61,9 @@ def _about_deposit(message: str, *, contacts: bool = False) -> Reaction:
         deposit = db.get(Deposit, entry.event.deposit)
         if deposit is None or (deposit.kind == "drill" and message in _NOT_OF_DRILLS):
             return
-        is_replaced = message == "deposit_closing" and successor(entry) is not None
-        told = f"{message}_replaced" if is_replaced else message
-        tell_customer(custodian, db, deposit, told, entry=entry)
+        is_closing = message == "deposit_closing"
+        told, extra = letter_about(entry) if is_closing else (message, {})
+        tell_customer(custodian, db, deposit, told, extra, entry=entry)
         if contacts:
             tell_contacts(custodian, db, deposit, f"{message}_contact", holders=True, entry=entry)
 

@@ -21,7 +21,8 @@ Places that every message may use: `provider`, `phone`, `support`, `url`, and `C
 for “call us”, which tells to write where the settings name no telephone. A letter about a deposit
 (`escrow.custodian.letters`) fills `label`, `customer`, `name`, `custody_link`, `number` (how the
 number on the contact's card begins); one about a recovery also `opened`, `ready`, `expires`, and to
-its customer `reason` when it was put on hold. The test of all messages (tests/mail/test_letters.py)
+its customer `reason` when it was put on hold. One about a closing that operators decided has their
+`reason` too. The test of all messages (tests/mail/test_letters.py)
 says what else is wanted: the same places in both languages, sentences of at most 15 words on
 average, plain words. Say what happened, what to do, by when; the frame says what never to do and
 whom to call.
@@ -45,7 +46,7 @@ from escrow.mail import render
 # Filled in from the settings, or empty, when the contents do not say them.
 PROVIDED = frozenset({"provider", "phone", "support", "url", "phrase", "call_us", "Call_us"})
 # Typed by people: set apart from our own text, and shortened where a subject is too long.
-PERSONAL = frozenset({"label", "name", "contact", "customer", "phrase", "reason"})
+PERSONAL = frozenset({"label", "name", "contact", "customer", "phrase", "reason", "address"})
 MAX_SUBJECT_LENGTH = 78
 _SHORTEST = 8
 _NAME = re.compile(r"[a-z][a-z_]*\Z")

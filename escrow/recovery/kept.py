@@ -61,7 +61,6 @@ def _time(at: int | None) -> str | None:
 
 def _account(db: Session, web: Web, row: Account) -> Found:
     record = row.record and web.keys.decrypt(flow.RECORD, row.id, row.id, row.record)
-    owned = db.scalars(select(Address).where(Address.account == row.id)).all()
     sessions = db.scalars(select(AuthSession).where(AuthSession.account == row.id)).all()
     totp = db.get(Totp, row.id)
     return {
@@ -71,15 +70,7 @@ def _account(db: Session, web: Web, row: Account) -> Found:
         "customer_record": record or None,
         "made": _time(row.created_at),
         "ends": _time(row.closing_at),
-        "addresses": [
-            {
-                "address": addresses.text_of(web.keys, each),
-                "named": _time(each.created_at),
-                "confirmed": _time(each.verified_at),
-                "removed": _time(each.removed_at),
-            }
-            for each in owned
-        ],
+        "addresses": _addresses(db, web, row.id),
         "authenticator": {
             "is_set": totp is not None and totp.secret is not None,
             "changed": _time(row.totp_changed_at),
@@ -90,6 +81,49 @@ def _account(db: Session, web: Web, row: Account) -> Found:
             for each in sessions
         ],
     }
+
+
+def _addresses(db: Session, web: Web, account: str) -> list[Found]:
+    """Tell of each address whether its holder confirmed it, or operators of ours have set it."""
+    owned = select(Address).where(Address.account == account)
+    authors = _authors_of_addresses(db, account)
+    found = []
+    for each in db.scalars(owned.order_by(Address.created_at, Address.id)):
+        said = authors.get(each.lookup, []) if each.verified_at else []
+        is_ours = bool(said) and said.pop(0) == "custodian"
+        found.append(
+            {
+                "address": addresses.text_of(web.keys, each),
+                "named": _time(each.created_at),
+                "confirmed": None if is_ours else _time(each.verified_at),
+                "set_by_provider": _time(each.verified_at) if is_ours else None,
+                "removed": _time(each.removed_at),
+            }
+        )
+    return found
+
+
+def _authors_of_addresses(db: Session, account: str) -> dict[bytes, list[str]]:
+    """Return by keyed hash who said each time that an address came to the account.
+
+    The custodian says it of what operators have approved, the web tier of what a code confirmed.
+    An address that was removed and named anew came twice.
+    """
+    query = select(LedgerEvent.author, LedgerEvent.body).where(
+        LedgerEvent.account == account,
+        LedgerEvent.type.in_(("account created", "address changed")),
+        LedgerEvent.index.is_not(None),
+        LedgerEvent.body.is_not(None),
+    )
+    found: dict[bytes, list[str]] = {}
+    before: list[bytes] = []
+    for author, body in db.execute(query.order_by(LedgerEvent.index)):
+        listed = Event.parse(body or b"").data["addresses"]
+        for hashed in listed:
+            if hashed not in before:
+                found.setdefault(hashed, []).append(author)
+        before = listed
+    return found
 
 
 def _key(db: Session, web: Web, row: Deposit) -> Found:

@@ -180,7 +180,7 @@ def test_two_passkeys_schedule_the_end_of_a_key_and_one_twice_does_not(
     approve(piet, proposal)
     assert state_of(world, made.deposit) == "closing"
     told = [str(mail["Subject"]) for mail in world.mailbox.to(customer.address)]
-    assert any("will be destroyed" in subject for subject in told)
+    assert any("We will destroy" in subject for subject in told)
     assert approval(world, first).executed_at is not None
 
 

@@ -1,15 +1,19 @@
 """Each approved operation: what it does, with whom told, and that it takes enough people."""
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import select
 
 from escrow.account.flow import RECORD
 from escrow.account.models import Account, Address
+from escrow.config import UNNAMED
 from escrow.custodian.entries import Entries, Entry
+from escrow.db import Database
 from escrow.deposit.models import Deposit
 from escrow.recovery import machine
 from tests.admin.office import Office
-from tests.support.mailbox import text_of
+from tests.support.mailbox import Mailbox, text_of
 from tests.support.people import Customer, Deposited
 from tests.support.world import World
 
@@ -30,6 +34,10 @@ def state_of(world: World, deposit: str) -> str:
 
 def subjects(world: World, address: str) -> list[str]:
     return [str(mail["Subject"]) for mail in world.mailbox.to(address)]
+
+
+def newest(world: World, address: str) -> str:
+    return " ".join(text_of(world.mailbox.to(address)[-1]).split())
 
 
 def test_one_operator_freezes_and_two_unfreeze(
@@ -70,7 +78,7 @@ def test_two_operators_schedule_the_closing_of_a_deposit_and_the_customer_undoes
     [closing] = entries(world, "deposit closing")
     assert closing.author == "custodian"
     assert closing.event.data["until"] == world.clock.now() + 30 * DAY
-    assert any("will be destroyed" in line for line in subjects(world, customer.address))
+    assert any("We will destroy" in line for line in subjects(world, customer.address))
     customer.sign_in()
     assert customer.http.post(f"/deposits/{made.deposit}/reopen").ok()["state"] == "complete"
 
@@ -84,11 +92,64 @@ def test_two_operators_schedule_the_closing_of_an_account_and_the_customer_undoe
     [closing] = entries(world, "account closing")
     assert closing.author == "custodian"
     assert closing.event.data["until"] == world.clock.now() + 30 * DAY
-    assert any("account closes" in line for line in subjects(world, customer.address))
+    assert any("close your account" in line for line in subjects(world, customer.address))
     customer.sign_in()
     path = f"/accounts/{customer.account}"
     assert customer.http.post(f"{path}/reopen").ok()["state"] == "active"
     assert state_of(world, made.deposit) == "complete"
+
+
+@pytest.mark.parametrize(
+    ("operation", "subject", "button"),
+    [
+        ("close-deposit", "We will destroy your key", "/reopen/"),
+        ("close-account", "We will close your account", "Sign in before"),
+    ],
+)
+def test_a_customer_is_told_that_operators_end_what_is_hers_and_why_and_her_contacts_are_not(
+    office: Office, customer: Customer, operation: str, subject: str, button: str
+) -> None:
+    world = office.world
+    made, [contact] = world.enrol(customer)
+    target = made.deposit if operation == "close-deposit" else customer.account
+    proposal = office.propose(operation, target, reason="The contract ended in May.")
+    office.approve(proposal, office.anna, office.piet)
+    [told] = [mail for mail in world.mailbox.to(customer.address) if subject in mail["Subject"]]
+    said = " ".join(text_of(told).split())
+    assert "Two people at Test Telecom have decided to" in said
+    assert "This is our reason: “The contract ended in May.”" in said
+    assert button in said
+    assert "Somebody has asked" not in said
+    assert "The contract" not in " ".join(map(text_of, world.mailbox.to(contact.address)))
+
+
+@pytest.mark.databases("sqlite")
+def test_a_provider_without_a_name_is_called_in_the_language_of_a_letter(
+    database: Database, tmp_path: Path, mail_server: Mailbox
+) -> None:
+    office = Office.open(World.make(database, tmp_path, mail_server, provider_name=UNNAMED))
+    world = office.world
+    customer = world.customer()
+    made, _ = world.enrol(customer)
+    with world.database.transaction() as db:
+        db.get_one(Account, customer.account).locale = "nl"
+    proposal = office.propose("close-deposit", made.deposit)
+    office.approve(proposal, office.anna, office.piet)
+    said = newest(world, customer.address)
+    assert "Twee mensen van Sleutelherstel hebben besloten" in said
+    assert UNNAMED not in said
+
+
+def test_a_customer_who_closes_her_account_is_not_told_that_operators_did(
+    office: Office, customer: Customer, made: Deposited
+) -> None:
+    world = office.world
+    customer.http.post(f"/accounts/{customer.account}/close", {"reason": "Moved."}).ok()
+    world.run()
+    told = " ".join(" ".join(map(text_of, world.mailbox.to(customer.address))).split())
+    assert told.count("Somebody has asked us to") == 2, "account and key"
+    assert "have decided" not in told
+    assert "nobody can bring" not in told
 
 
 def test_a_moved_account_keeps_addresses_and_authenticator_and_everybody_is_told(
@@ -150,6 +211,8 @@ def test_a_new_address_signs_in_and_all_old_ones_and_contacts_are_told_now_and_l
     office.approve(proposal, office.piet)
     for address in (old, new):
         assert "We added an address to your account" in subjects(world, address)
+        assert "to your account: m…@elsewhere.test (shortened)." in newest(world, address)
+    assert "elsewhere" not in newest(world, contact.address)
     assert any("new mail address" in line for line in subjects(world, contact.address))
     [changed] = entries(world, "address changed")
     assert changed.event.data["addresses"] == [

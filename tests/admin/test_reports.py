@@ -136,8 +136,9 @@ def test_an_auditor_proves_one_customers_history_to_a_third_person_without_the_s
     text = answered.stdout
     assert f"{made.deposit}: complete" in text
     assert "contact: declined" in text
-    for kind in ("deposit created", "custody attested", "custody declined"):
-        assert kind in text
+    for said in ("The key was cut into pieces", "Provider: the piece was shown.", "given up."):
+        assert said in text
+    assert "custody attested" not in text
     assert "It cannot show what was left out." in text
     assert "Compare them" not in text
     found = json.loads(auditor.verify(data, "--json").stdout)
@@ -146,6 +147,38 @@ def test_an_auditor_proves_one_customers_history_to_a_third_person_without_the_s
     unpinned = auditor.verify(data).stdout
     assert f"{world.keys.signer.verifier.key_digits()[:4]} " in unpinned
     assert "Compare them with what the provider publishes" in unpinned
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (
+            b'{\n "format": "escrow/v1/kept",\n "made_at": "2026',
+            "tells what is kept about a customer",
+        ),
+        (b'{"format":"escrow/v1/kit","deposit":"', "it is a kit."),
+        (b'{"format":"escrow/v9/other"}', "This file is not a report."),
+        (b'{"deposit":"0"}', "This file is not a report."),
+        (b"\x89PNG", "This file is not a report."),
+        (b"{", "This file is not a report."),
+        (b"", "This file is not a report."),
+    ],
+)
+def test_another_file_is_not_called_altered_and_it_is_said_which_is_needed(
+    auditor: Auditor, data: bytes, said: str
+) -> None:
+    answered = auditor.verify(data)
+    assert answered.returncode == 3
+    assert said in answered.stderr
+    assert "Take the file with proofs" in " ".join(answered.stderr.split())
+    assert "altered" not in answered.stderr
+
+
+@pytest.mark.parametrize("kind", ["custody", "drill"])
+def test_a_report_of_which_half_is_missing_is_called_damaged(auditor: Auditor, kind: str) -> None:
+    answered = auditor.verify(b'{"format":"escrow/v1/%s-report","made_at":1,' % kind.encode())
+    assert answered.returncode == 3
+    assert "it is damaged" in answered.stderr
 
 
 def test_the_earlier_ledger_key_checks_a_report_too_and_a_strangers_does_not(
@@ -318,7 +351,7 @@ def test_the_command_names_the_deposit_that_is_wrong_and_what_to_do(
     assert (answered.returncode, answered.stdout) == (3, "")
     assert "does not follow from its entries" in answered.stderr
     assert made.deposit in answered.stderr
-    for data in (b"", b"{", dump_json(two)[:-1], b'{"format":"escrow/v1/custody-report"}'):
+    for data in (dump_json(two)[:-1], b'{"format":"escrow/v1/custody-report"}'):
         answered = auditor.verify(data)
         assert answered.returncode == 3, answered.stderr
         assert "This is not an intact report." in answered.stderr

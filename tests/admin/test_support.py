@@ -11,6 +11,7 @@ from escrow.ledger.models import LedgerEvent
 from escrow.mail.models import Outbox
 from escrow.protocol.ledger import Event
 from tests.admin.crew import Crew, hired
+from tests.admin.office import Office
 from tests.deposit.contact_life import DAY
 from tests.support.mailbox import text_of as text_in
 from tests.support.people import Customer, Deposited, attest, make_deposit
@@ -170,6 +171,16 @@ def test_the_instructions_go_again_as_the_mail_that_fits_each_state(
     assert subject() == "Contact 0 will not hold a piece of"
     lose_kit(world, customer, made)
     assert subject() == "Act today: nothing brings"
+
+
+def test_the_instructions_of_a_key_that_operators_end_say_so_once_more(
+    office: Office, sam: Crew, customer: Customer, made: Deposited
+) -> None:
+    closing = office.propose("close-deposit", made.deposit, reason="The contract ended.")
+    office.approve(closing, office.anna, office.piet)
+    [found] = again(office.world, sam, customer)
+    assert found.startswith("We will destroy your key")
+    assert "reason: “The contract ended.”" in text_in(office.world.mailbox.to(customer.address)[-1])
 
 
 def test_the_instructions_of_a_key_without_contacts_say_that_there_is_one_way_back(

@@ -179,7 +179,7 @@ def test_one_proposes_the_other_reads_and_approves_and_it_is_done(
     expect(piet.page.get_by_text("Done on")).to_be_visible()
     assert state_of(site, made.deposit) == "closing"
     told = [str(mail["Subject"]) for mail in site.mailbox.to(customer.address)]
-    assert any("will be destroyed" in subject for subject in told)
+    assert any("We will destroy" in subject for subject in told)
 
 
 def test_one_person_puts_a_recovery_on_hold_and_two_let_it_go_on(

@@ -130,8 +130,8 @@ def test_a_no_is_no_error_and_a_maybe_is_neither(enrolled: Enrolled) -> None:
 
 def test_the_ledgers_entries_say_whose_piece_it_is(enrolled: Enrolled) -> None:
     told = enrolled.mira.run("verify").stdout.decode()
-    assert "custody held (Anna)" in told
-    assert "custody attested (provider)" in told
+    assert "Anna: the piece is in place." in told
+    assert "Provider: the piece was shown." in told
     custodies = {
         line["custody"] for line in enrolled.mira.run("verify", "--json").json()["entries"]
     }
@@ -259,6 +259,7 @@ def test_a_recovery_on_hold_says_why(enrol: Enrol) -> None:
     held = borrowed.run("recover", "--deposit", made.deposit, "--json")
     assert (held.status, _one_document(held)) == (4, "frozen")
     assert "on hold: “She phoned us.”" in held.stderr
+    assert "the waiting time then begins anew" in held.stderr
     assert "on hold: “She phoned us.”" in _said(made)
 
 

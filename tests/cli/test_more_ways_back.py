@@ -30,7 +30,7 @@ def answers(service: Service, customer: Customer) -> list[Answer]:
         ("mail address", customer.address),
         ("from the mail", code),
         ("authenticator app", customer.totp),
-        ("What happened", ""),
+        ("Your contacts read it on their page", ""),
     ]
 
 

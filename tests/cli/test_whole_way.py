@@ -160,7 +160,7 @@ def test_a_piece_by_telephone(service: Service, tmp_path: Path) -> None:
         ("mail address", "mira@example.net"),
         ("from the mail", next_code),
         ("authenticator app", authenticator.code),
-        ("What happened", "crash"),
+        ("Your contacts read it on their page", "crash"),
     ]
     opened = borrowed.run("recover")
     assert opened.status == 4

@@ -31,6 +31,7 @@ USUAL = {
     "name": "Anna",
     "contact": "Anna",
     "customer": "mira@example.org",
+    "address": "m…@example.org",
     "until": "Thursday 26 November 2026",
     "number": "48f0 12ab",
     "made": "Monday 23 November 2026",
@@ -335,6 +336,25 @@ def test_nobody_is_told_to_call_where_there_is_no_number(
         made = letter.write(settings, "recovery_opened_customer", locale, USUAL)
         assert words in made.text
         assert words in made.html
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        # Who is signed in already gave no code from a mail.
+        ("recovery_opened_customer", ("or were signed in as you", "of was ingelogd als u")),
+        # As `escrow recover` says it: the wait is as long as before, and none of it is over.
+        (
+            "recovery_frozen",
+            ("the waiting time then begins anew", "de wachttijd begint dan opnieuw"),
+        ),
+    ],
+)
+def test_a_mail_says_of_a_recovery_what_is_true_of_each(
+    message: str, said: tuple[str, str]
+) -> None:
+    for locale, words in zip(("en", "nl"), said, strict=True):
+        assert words in " ".join(write(message, locale).text.split())
 
 
 @pytest.mark.parametrize("name", ["../secret", "Login", "frame.en", ""])

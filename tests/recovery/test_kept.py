@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -17,6 +18,7 @@ from escrow.protocol.encoding import b64url
 from escrow.protocol.ledger import Event
 from escrow.recovery.models import Recovery
 from tests.admin.crew import hired
+from tests.admin.office import Office
 from tests.support.people import Contact, Customer, Deposited
 from tests.support.world import World
 
@@ -68,6 +70,10 @@ def data_of(customer: Customer) -> tuple[dict[str, Any], str]:
     return json.loads(said), said
 
 
+def time_of(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def test_a_customer_takes_along_everything_that_is_kept(
     world: World, customer: Customer, lived: tuple[Deposited, Contact]
 ) -> None:
@@ -98,6 +104,36 @@ def test_a_customer_takes_along_everything_that_is_kept(
     )
     assert log["account created"]["says"] == {}
     assert found["account"]["sessions"]
+
+
+def test_an_address_that_operators_set_is_not_called_confirmed_until_its_holder_has_done_so(
+    world: World, customer: Customer, lived: tuple[Deposited, Contact]
+) -> None:
+    office, second = Office.open(world), "mira@elsewhere.test"
+    proposal = office.propose("set-address", customer.account, address=second)
+    office.approve(proposal, office.anna, office.piet)
+    set_at = time_of(world.clock.now())
+
+    def told() -> list[tuple[str, bool, str | None]]:
+        customer.sign_in()
+        lines = data_of(customer)[0]["account"]["addresses"]
+        return [
+            (each["address"], each["confirmed"] is not None, each["set_by_provider"])
+            for each in lines
+        ]
+
+    first = (customer.address, True, None)
+    assert told() == [first, (second, False, set_at)]
+    world.clock.move(60)
+    path = f"/accounts/{customer.account}/addresses"
+    lines = customer.http.get(f"/accounts/{customer.account}").ok()["addresses"]
+    [mine] = [line["id"] for line in lines if line["address"] == second]
+    customer.http.call("DELETE", f"{path}/{mine}").ok()
+    named = customer.http.post(path, {"address": second}).ok()["id"]
+    code = world.mailbox.code(second, "address")
+    customer.http.post(f"{path}/{named}/code", {"code": code}).ok()
+    world.run()
+    assert told() == [first, (second, False, set_at), (second, True, None)]
 
 
 def test_each_table_with_rows_of_a_customer_is_told_or_named_with_the_reason(

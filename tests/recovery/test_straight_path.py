@@ -97,6 +97,17 @@ def test_everybody_is_told_when_a_recovery_opens(
     assert any("/veto/" in str(mail) for mail in world.mailbox.to(customer.address))
 
 
+def test_what_the_customer_wrote_stands_on_the_contacts_page_and_in_no_mail(
+    world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]]
+) -> None:
+    made, [contact] = enrolled
+    recovery = world.open_recovery(customer, made)
+    seen = contact.http.get(f"/recoveries/{recovery}").ok()
+    assert seen["reason"] == "My laptop crashed."
+    for address in (contact.address, customer.address):
+        assert not any("laptop crashed" in text_of(mail) for mail in world.mailbox.to(address))
+
+
 def test_the_wait_does_not_begin_before_the_mail_is_taken(
     world: World, customer: Customer, enrolled: tuple[Deposited, list[Contact]]
 ) -> None:
