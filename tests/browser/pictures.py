@@ -141,7 +141,7 @@ def _admins(site: World, browser: Browser, folder: Path) -> None:
     page.locator('[data-step="passkey"]').wait_for()
     page.fill("#name", "Olga de Wit")
     page.click("button[type=submit]")
-    page.locator('[data-part="waiting"]').wait_for()
+    page.locator('[data-part="entering"]').wait_for()
     site.run()
     page.wait_for_url("**/admin")
     _take(page, folder / "admin-overview.png")

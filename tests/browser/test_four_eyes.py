@@ -83,7 +83,7 @@ def olga(site: World, browser: Browser) -> Iterator[Person]:
     """The first owner."""
     person = Person.sit_down(site, browser, "Olga")
     accept(person.page, invited(site))
-    person.page.locator('[data-part="waiting"]').wait_for()
+    person.page.locator('[data-part="entering"]').wait_for()
     site.run()
     person.page.wait_for_url("**/admin")
     yield person
@@ -162,6 +162,21 @@ def test_all_pages_show_one_code_and_it_is_that_of_the_passkey_that_is_signed(
     olga.propose(path, "Second owner.")
     expect(olga.page.locator("[data-slot=code]")).to_have_text(code)
     person.page.context.close()
+
+
+def test_the_other_rejects_what_was_proposed_and_it_is_never_done(
+    site: World, olga: Person, piet: Person, made: Deposited
+) -> None:
+    path = olga.propose(ending(made), "The contract has ended.")
+    piet.open(path)
+    piet.page.get_by_role("button", name="Reject it").click()
+    expect(piet.page.get_by_text("Piet rejected or withdrew it.")).to_be_visible()
+    assert piet.page.locator("[data-step=approve]").count() == 0
+    site.run()
+    olga.open(path)
+    expect(olga.page.get_by_text("Piet rejected or withdrew it.")).to_be_visible()
+    assert state_of(site, made.deposit) == "complete"
+    assert executed(site) == 1  # Piet's own addition
 
 
 def test_one_proposes_the_other_reads_and_approves_and_it_is_done(

@@ -643,8 +643,8 @@ def admin(visitor: Visitor) -> None:
     eye.see("admin: invitation")
     page.fill("#name", "Olga de Wit")
     visitor.send()
-    page.locator('[data-part="waiting"]').wait_for()
-    eye.see("admin: waits to be let in")
+    page.locator('[data-part="entering"]').wait_for()
+    eye.see("admin: the first is let in")
     site.run()
     page.wait_for_url("**/admin")
     for summary in page.locator("summary").all():
@@ -719,6 +719,20 @@ def admin(visitor: Visitor) -> None:
     eye.see("admin: sign in")
     visitor.send()
     page.wait_for_url("**/admin")
+    with site.database.transaction() as db:
+        token = secrets.token_urlsafe(32)
+        people.invite(db, site.web_keys, "Carla Vos", "auditor", site.clock.now(), token)
+    visitor.open(f"/admin/invitation#{token}")
+    visitor.at_step("passkey")
+    assert page.locator("#name").input_value() == "Carla Vos"
+    page.fill("#name", "olga DE wit")
+    visitor.send()
+    page.locator("[role=alert]:visible").wait_for()
+    eye.see("admin: an admin has this name")
+    page.fill("#name", "Carla Vos")
+    visitor.send()
+    page.locator('[data-part="waiting"]').wait_for()
+    eye.see("admin: waits to be let in")
 
 
 def two_owners(visitor: Visitor, made: Deposited) -> None:
@@ -755,6 +769,15 @@ def two_owners(visitor: Visitor, made: Deposited) -> None:
     page.wait_for_url("**/admin/approvals/*")
     page.get_by_text("The contract has ended.").wait_for()
     eye.see("admin: what was proposed")
+    page.locator("[data-reject]").click()
+    page.get_by_text("Olga de Wit").first.wait_for()
+    page.locator("main .say.warn").wait_for()
+    eye.see("admin: withdrawn")
+    site.run()
+    visitor.open(f"/admin/propose/close-deposit/{made.deposit}")
+    page.fill("#reason", "The contract has ended.")
+    visitor.send()
+    page.wait_for_url("**/admin/approvals/*")
     visitor.open("/admin/approvals")
     eye.see("admin: approvals")
     visitor.open("/admin/service")
@@ -828,7 +851,7 @@ WALKS = {
          "/admin/approvals/<id:proposal>", "/admin/propose/<operation>/<target>",
          "/admin/support", "/admin/support/<id:account>",
          "/admin/deposits/<id:deposit>", "/admin/you"),
-        ("admin: link not complete", "admin: invitation", "admin: waits to be let in",
+        ("admin: link not complete", "admin: invitation", "admin: the first is let in",
          "admin: overview", "admin: keys",
          "admin: nobody here has this address", "admin: a view of pieces",
          "admin: no such key", "admin: a list that goes on", "admin: a key",
@@ -839,10 +862,10 @@ WALKS = {
          "admin: instructions sent again",
          "admin: a link for somebody", "admin: admins",
          "admin: propose an admin, without a reason", "admin: done", "admin: what was proposed",
-         "admin: approvals",
+         "admin: withdrawn", "admin: approvals",
          "admin: keys and wait of the service", "admin: restored backup, no file",
          "admin: propose another wait", "admin: you",
-         "admin: sign in"),
+         "admin: sign in", "admin: an admin has this name", "admin: waits to be let in"),
         admin,
     ),
     "static": Walk(
