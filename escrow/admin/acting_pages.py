@@ -1,7 +1,6 @@
 """The pages where something is proposed or approved, and where owners look after the service."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint
 from sqlalchemy import select
@@ -12,7 +11,7 @@ from escrow.account.models import Account
 from escrow.admin import people, proposals, signin, views
 from escrow.admin.frame import admin_page, shown_to
 from escrow.admin.models import Admin
-from escrow.admin.operations import ADD_ADMIN, BY_API, OPERATIONS, REMOVE_ADMIN
+from escrow.admin.operations import ADD_ADMIN, BY_API, IN_LEDGER, OPERATIONS, REMOVE_ADMIN
 from escrow.admin.passkeys import Site
 from escrow.admin.roles import DELAY, GOVERN, OWNER, SEE_ALL
 from escrow.admin.signin import Actor
@@ -70,9 +69,11 @@ def _about(db: Session, web: Web, operation: str, target: str) -> list[tuple[str
     if subject == "admin":
         row = people.find(db, web.keys, target)
         return [(t.gettext("Name"), people.name_of(web.keys, row))]
-    account = _account_of(db, subject, target)
-    if account is None:
+    if subject not in IN_LEDGER:
         return []
+    account = proposals.account_of(db, subject, target)
+    if account is None:
+        raise NotFound
     told = [(t.gettext("Customer"), ", ".join(views.customer(db, web, account)))]
     if subject == "recovery":
         return told + _of_recovery(db, target)
@@ -124,17 +125,6 @@ def _leaves_one(db: Session, web: Web, admin: str) -> bool:
     rows = people.everybody(db, web.keys)
     left = [row for row in rows if row.id != admin]
     return _owners(rows) == 2 and _owners(left) == 1
-
-
-def _account_of(db: Session, subject: str, target: str) -> str | None:
-    """Return whose a target is, None for what is nobody's; raises NotFound."""
-    tables = {"recovery": Recovery, "deposit": Deposit, "account": Account}
-    if subject not in tables:
-        return None
-    row: Any = db.get(tables[subject], target)
-    if row is None:
-        raise NotFound
-    return str(row.id if subject == "account" else row.account)
 
 
 def _given(db: Session, web: Web, operation: str, target: str) -> dict[str, str]:

@@ -217,7 +217,12 @@ def approvals(actor: Actor) -> Response:
     with context.database.reading() as db:
         lines, following = proposals.waiting(db, context, after, APPROVALS)
         newest = proposals.newest(db, context)
-    values = {"lines": lines, "following": following, "newest": newest}
+        about = {
+            line.identifier: told
+            for line in [*lines, *newest]
+            if (told := proposals.whose(db, context, line))
+        }
+    values = {"lines": lines, "following": following, "newest": newest, "about": about}
     return admin_page(actor, "admin/approvals.html", **values)
 
 

@@ -6,7 +6,7 @@ Nobody becomes an admin by it: that takes approvals (`escrow.admin.operations`).
 import secrets
 from typing import Any
 
-from escrow.admin import bodies, people, signin
+from escrow.admin import approvers, bodies, people, rejecting, signin
 from escrow.admin.roles import GOVERN
 from escrow.api import ADMIN, api_blueprint
 from escrow.context import web
@@ -37,8 +37,11 @@ def withdraw(admin: str) -> Any:
     """Withdraw an invitation, or turn down who waits."""
     context = web()
     with context.database.transaction() as db:
-        signin.require(db, GOVERN, step_up=True)
+        actor = signin.require(db, GOVERN, step_up=True)
         people.withdraw(db, context.keys, admin, context.clock.now())
+        # What was proposed of this person is not left to be signed by somebody who does not know.
+        credential = approvers.credential_of(actor.admin)
+        rejecting.reject_all_of(db, context, admin, credential, actor.role)
     return "", 204
 
 

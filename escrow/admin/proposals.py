@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from escrow.account.models import Account
 from escrow.admin import people
 from escrow.admin.approvers import PASSKEY, credential_of
 from escrow.admin.flow import proposal_of, rejections
@@ -14,10 +15,12 @@ from escrow.admin.models import Admin, Approval
 from escrow.admin.operations import ADD_ADMIN, OPERATIONS, Proposal
 from escrow.admin.roles import OWNER
 from escrow.admin.signin import Actor
-from escrow.admin.views import approvals_of, masked
+from escrow.admin.views import approvals_of, customer, masked
 from escrow.context import Web
+from escrow.deposit.models import Deposit
 from escrow.ledger.models import LedgerEvent
 from escrow.protocol.ledger import Event
+from escrow.recovery.models import Recovery
 from escrow.webkeys import ForgedRow
 
 NEWEST = 20
@@ -130,6 +133,26 @@ def _lines_of(db: Session, web: Web, found: Sequence[Sequence[Approval]]) -> lis
         operation: needed_for(db, web, operation) for operation in {row.operation for row in rows}
     }
     return [_line(web, each, names, rejected, needed) for each in found]
+
+
+def whose(db: Session, web: Web, line: Line) -> str:
+    """Say whose it is that something is proposed of: an admin's name, or a masked address."""
+    subject = OPERATIONS[line.operation].subject if line.operation in OPERATIONS else ""
+    if subject == "admin":
+        admin = db.get(Admin, line.target)
+        return people.name_of(web.keys, admin) if admin is not None else ""
+    account = account_of(db, subject, line.target)
+    return ", ".join(customer(db, web, account)) if account is not None else ""
+
+
+def account_of(db: Session, subject: str, target: str) -> str | None:
+    """Return whose a target is; None for what is nobody's, or not there."""
+    columns: dict[str, Select[tuple[str]]] = {
+        "recovery": select(Recovery.account).where(Recovery.id == target),
+        "deposit": select(Deposit.account).where(Deposit.id == target),
+        "account": select(Account.id).where(Account.id == target),
+    }
+    return db.scalars(columns[subject]).first() if subject in columns else None
 
 
 def needed_for(db: Session, web: Web, operation: str) -> int:

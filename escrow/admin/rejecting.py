@@ -1,8 +1,12 @@
 """Rejecting a proposal, or withdrawing one's own: it only stops something, so one person may."""
 
+import contextlib
+
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from escrow.admin import flow, proposals
+from escrow.admin.models import Approval
 from escrow.admin.operations import rejection_id
 from escrow.context import Web
 from escrow.errors import Conflict, NotFound, WrongState
@@ -31,3 +35,13 @@ def reject(db: Session, web: Web, identifier: str, credential: str, role: str) -
     body = line.proposal.body_sha256
     said = {"credential": credential, "body_sha256": body}
     append(db, web.author, "admin rejected", said, event_id=rejection_id(body), **on)
+
+
+def reject_all_of(db: Session, web: Web, target: str, credential: str, role: str) -> None:
+    """Reject whatever waits of a target."""
+    waiting = select(Approval.proposal).where(
+        Approval.target == target, Approval.executed_at.is_(None), Approval.refused.is_(None)
+    )
+    for proposal in set(db.scalars(waiting)):
+        with contextlib.suppress(Conflict, WrongState):  # altered or expired: nobody signs that
+            reject(db, web, proposal, credential, role)

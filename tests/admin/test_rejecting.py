@@ -9,7 +9,16 @@ import pytest
 from escrow.admin import flow
 from escrow.deposit.models import Deposit
 from tests.admin.crew import Crew, hired
-from tests.admin.test_four_eyes import CLOSE, appointed, approval, approve, post, propose
+from tests.admin.test_four_eyes import (
+    CLOSE,
+    addition,
+    appointed,
+    approval,
+    approve,
+    joined,
+    post,
+    propose,
+)
 from tests.admin.test_operations import entries
 from tests.support.people import Answer, Deposited
 from tests.support.world import World
@@ -123,6 +132,21 @@ def test_who_may_not_sign_may_not_reject(
     assert entries(world, "admin rejected") == []
     operator.sign_in().ok()
     assert reject(operator, closing).status == 204
+    assert len(entries(world, "admin rejected")) == 1
+
+
+def test_who_withdraws_an_invitation_rejects_what_was_proposed_of_it(
+    world: World, olga: Crew, piet: Crew
+) -> None:
+    carla = joined(world, "owner", "Carla")
+    proposal = addition(carla)
+    approve(olga, proposal)
+    assert "Carla" in olga.page("/admin/approvals").get_data(as_text=True)
+    assert piet.call("DELETE", f"/admin/people/{carla.admin}").status == 204
+    world.run()
+    assert post(olga, proposal).status == 200  # her own, once more
+    assert post(piet, proposal).status == 409
+    assert "Piet rejected or withdrew it." in page_of(olga, proposal)
     assert len(entries(world, "admin rejected")) == 1
 
 
