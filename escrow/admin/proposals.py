@@ -147,7 +147,7 @@ def whose(db: Session, web: Web, line: Line) -> str:
 
 def account_of(db: Session, subject: str, target: str) -> str | None:
     """Return whose a target is; None for what is nobody's, or not there."""
-    columns: dict[str, Select[tuple[str]]] = {
+    columns: dict[str, Select[str]] = {
         "recovery": select(Recovery.account).where(Recovery.id == target),
         "deposit": select(Deposit.account).where(Deposit.id == target),
         "account": select(Account.id).where(Account.id == target),
