@@ -437,8 +437,8 @@ def test_a_passkey_signs_nothing_here_after_its_session_was_ended(
     olga.call("DELETE", f"/admin/people/{piet.admin}/sessions")
     answer = post(piet, proposal)
     assert (answer.status, answer.json["code"]) == (401, "unauthenticated")
-    other = post(olga, proposal, credential=f"passkey:{piet.admin}")
-    assert other.status == 401  # nor by another's session
+    his = {"credential": f"passkey:{piet.admin}", "signature": b64url(signature_of(piet, proposal))}
+    assert post(olga, proposal, **his).status == 401  # nor by another's session
     with world.database.reading() as db:
         assert db.scalars(select(Approval).where(Approval.operation == CLOSE)).all() == []
     piet.sign_in().ok()
