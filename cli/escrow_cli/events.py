@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from escrow.i18n import N_, Translator
 
-# By the type of an event about a key. The pages speak as the provider to its customer; here anybody
-# may read, so that one of them has words of its own.
+# By the type of an event that stands in the history of a key.
 WORDS = {
     "deposit created": N_("The key was cut into pieces, and kept."),
     "deposit active": N_("The provider’s piece and the kit work."),
@@ -35,6 +34,11 @@ WORDS = {
     "recovery expired": N_("Nobody finished it: it ended by itself."),
     "release intended": N_("{who}: the piece was about to be handed over."),
     "release made": N_("{who}: the piece was handed over."),
+    "admin approved": N_("Somebody at the provider signed a decision."),
+    "admin executed": N_("What was signed at the provider was done."),
+    "admin rejected": N_("Somebody at the provider stopped a decision before it was done."),
+    "admin exported": N_("Somebody at the provider saved a report."),
+    "admin resent": N_("The provider sent the instructions again."),
 }
 
 
