@@ -1,9 +1,6 @@
 """The API by which an admin's browser reads exactly what it is to sign, and what became of it."""
 
-import contextlib
 from typing import Any
-
-from sqlalchemy.exc import IntegrityError
 
 from escrow.admin import approvers, bodies, proposals, rejecting, signin
 from escrow.admin.roles import DELAY
@@ -42,8 +39,7 @@ def get_proposal(proposal: str) -> Any:
 def reject(proposal: str, json_data: Empty) -> Any:
     """Reject what somebody proposed, or withdraw one's own; no approval of it counts afterwards."""
     context = web()
-    # Two at the same moment: one of them has said it for both.
-    with contextlib.suppress(IntegrityError), context.database.transaction() as db:
+    with context.database.transaction() as db:
         actor = signin.require(db, DELAY, step_up=True)
         credential = approvers.credential_of(actor.admin)
         rejecting.reject(db, context, proposal, credential, actor.role)
