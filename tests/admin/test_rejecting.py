@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from escrow.admin import flow
-from escrow.deposit.models import Deposit
-from tests.admin.crew import Crew, hired
+from escrow.admin import flow, proposals
+from tests.admin.crew import Crew
 from tests.admin.test_four_eyes import (
     CLOSE,
     addition,
@@ -16,8 +15,11 @@ from tests.admin.test_four_eyes import (
     approval,
     approve,
     joined,
+    olga,
+    piet,
     post,
     propose,
+    state_of,
 )
 from tests.admin.test_operations import entries
 from tests.support.people import Answer, Deposited
@@ -26,14 +28,7 @@ from tests.support.world import World
 DAY = 86400
 
 
-@pytest.fixture
-def olga(world: World) -> Crew:
-    return hired(world)
-
-
-@pytest.fixture
-def piet(olga: Crew) -> Crew:
-    return appointed(olga.world, "owner", "Piet", olga)
+__all__ = ["olga", "piet"]  # fixtures
 
 
 @pytest.fixture
@@ -51,11 +46,6 @@ def page_of(crew: Crew, proposal: Any) -> str:
     return crew.page(f"/admin/approvals/{proposal.contents()['nonce']}").get_data(as_text=True)
 
 
-def state_of(world: World, made: Deposited) -> str:
-    with world.database.reading() as db:
-        return db.get_one(Deposit, made.deposit).state
-
-
 @pytest.mark.parametrize("by", ["who proposed it", "another"])
 def test_what_one_has_rejected_or_withdrawn_is_never_carried_out(
     world: World, olga: Crew, piet: Crew, made: Deposited, by: str
@@ -69,7 +59,7 @@ def test_what_one_has_rejected_or_withdrawn_is_never_carried_out(
     answer = post(piet, proposal)
     assert (answer.status, answer.json["state"]) == (409, "rejected")
     world.run()
-    assert state_of(world, made) == "complete"
+    assert state_of(world, made.deposit) == "complete"
     assert approval(world, first).refused == "rejected"
     [entry] = entries(world, "admin rejected")
     assert entry.event.deposit == made.deposit
@@ -95,7 +85,7 @@ def test_the_custodian_counts_no_approval_after_a_rejection_whatever_the_web_tie
     second = approve(piet, proposal)  # sequenced behind the rejection, in the same pass
     assert approval(world, second).refused == "rejected"
     assert entries(world, "admin executed")[1:] == []  # Piet's own addition is the first
-    assert state_of(world, made) == "complete"
+    assert state_of(world, made.deposit) == "complete"
 
 
 def test_what_was_decided_is_rejected_no_more(
@@ -163,4 +153,16 @@ def test_a_rejection_of_nothing_or_by_another_number_stops_nothing(
         append(db, world.app.extensions["escrow"].author, "admin rejected", said)
     world.run()
     approve(piet, proposal)
-    assert state_of(world, made) == "closing"
+    assert state_of(world, made.deposit) == "closing"
+
+
+def test_two_who_reject_at_the_same_moment_say_it_once(
+    world: World, olga: Crew, piet: Crew, made: Deposited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proposal = propose(world, CLOSE, made.deposit)
+    approve(olga, proposal)
+    monkeypatch.setattr(proposals, "rejections", lambda *_: {})  # neither sees the other's yet
+    path = f"/admin/proposals/{proposal.contents()['nonce']}/reject"
+    assert [one.post(path).status for one in (olga, piet)] == [204, 204]
+    world.run()
+    assert len(entries(world, "admin rejected")) == 1
