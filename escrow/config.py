@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import tzinfo
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,6 +32,13 @@ LOGO_TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 MAX_LOGO_LENGTH_BYTES = 50_000
 _KEYRINGS = ("file", "pkcs11", "kms")
 _SECURITY = ("starttls", "tls", "none")
+
+
+@cache
+def _machine_zone() -> str:
+    """Return the name of the machine's time zone, "" where nobody says; asked once a process."""
+    named = os.environ.get("TZ", "").lstrip(":")
+    return named or os.path.realpath("/etc/localtime").partition("zoneinfo/")[2]
 
 
 @dataclass(frozen=True)
@@ -109,10 +117,7 @@ class Settings:
     @property
     def zone_name(self) -> str:
         """What that zone is called where others write times in it too; "" where nobody says."""
-        if self.timezone:
-            return self.timezone
-        named = os.environ.get("TZ", "").lstrip(":")
-        return named or os.path.realpath("/etc/localtime").partition("zoneinfo/")[2]
+        return self.timezone or _machine_zone()
 
     @property
     def database(self) -> str:
