@@ -13,7 +13,7 @@ from escrow.admin.frame import admin_page, shown_to
 from escrow.admin.models import Admin
 from escrow.admin.operations import ADD_ADMIN, BY_API, IN_LEDGER, OPERATIONS, REMOVE_ADMIN
 from escrow.admin.passkeys import Site
-from escrow.admin.roles import DELAY, GOVERN, OWNER, SEE_ALL
+from escrow.admin.roles import DELAY, GOVERN, SEE_ALL
 from escrow.admin.signin import Actor
 from escrow.context import Web, web
 from escrow.deposit.models import Deposit
@@ -54,7 +54,8 @@ def propose(actor: Actor, operation: str, target: str) -> Response:
         record = _record(db, target) if operation == "move-account" else ""
         needed = proposals.needed_for(db, context, operation)
         cannot = _cannot(db, operation, target)
-        leaves_one = operation == REMOVE_ADMIN and _leaves_one(db, context, target)
+        owners = people.owners(db)
+    leaves_one = operation == REMOVE_ADMIN and target in owners and len(owners) == 2
     values = {"operation": operation, "target": target, "needed": needed, "record": record}
     values["least"] = _days(context.settings.minimum_waiting_seconds)
     values |= {"cannot": cannot, "leaves_one": leaves_one}
@@ -109,22 +110,16 @@ def _cannot(db: Session, operation: str, target: str) -> str:
         recovery = db.get_one(Recovery, target)
         if recovery.ended_at is not None:
             return t.gettext("This recovery is over.")
-        if (recovery.state == "frozen") == (operation == "freeze"):
-            is_held = recovery.state == "frozen"
-            held, free = t.gettext("It is on hold already."), t.gettext("It is not on hold.")
-            return held if is_held else free
+        is_held = recovery.state == "frozen"
+        if is_held and operation == "freeze":
+            return t.gettext("It is on hold already.")
+        if not is_held and operation == "unfreeze":
+            return t.gettext("It is not on hold.")
     if operation == "close-deposit" and db.get_one(Deposit, target).state in {"closing", "closed"}:
         return t.gettext("This key is being ended already, or has ended.")
     if operation == "close-account" and db.get_one(Account, target).state != "active":
         return t.gettext("This account is being ended already, or has ended.")
     return ""
-
-
-def _leaves_one(db: Session, web: Web, admin: str) -> bool:
-    """Tell whether one owner alone would be left."""
-    rows = people.everybody(db, web.keys)
-    left = [row for row in rows if row.id != admin]
-    return _owners(rows) == 2 and _owners(left) == 1
 
 
 def _given(db: Session, web: Web, operation: str, target: str) -> dict[str, str]:
@@ -177,11 +172,8 @@ def all_people(actor: Actor) -> Response:
     with context.database.reading() as db:
         rows = people.everybody(db, context.keys)
         found = [_person(db, context, row) for row in rows]
-    return admin_page(actor, "admin/people.html", people=found, owners=_owners(rows))
-
-
-def _owners(rows: list[Admin]) -> int:
-    return sum(row.state == "active" and row.role == OWNER for row in rows)
+        owners = len(people.owners(db))
+    return admin_page(actor, "admin/people.html", people=found, owners=owners)
 
 
 def _person(db: Session, web: Web, row: Admin) -> Person:

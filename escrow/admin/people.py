@@ -144,6 +144,12 @@ def everybody(db: Session, keys: WebKeys) -> list[Admin]:
     return found
 
 
+def owners(db: Session) -> list[str]:
+    """Return who decides about admins and keys now."""
+    query = select(Admin.id).where(Admin.state == "active", Admin.role == OWNER)
+    return list(db.scalars(query))
+
+
 def find(db: Session, keys: WebKeys, admin: str, *, lock: bool = False) -> Admin:
     """Return one of them; raises NotFound."""
     row = db.get(Admin, admin, with_for_update=lock)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from escrow.account.models import Account
@@ -13,7 +13,6 @@ from escrow.admin.approvers import PASSKEY, credential_of
 from escrow.admin.flow import proposal_of, rejections
 from escrow.admin.models import Admin, Approval
 from escrow.admin.operations import ADD_ADMIN, OPERATIONS, Proposal
-from escrow.admin.roles import OWNER
 from escrow.admin.signin import Actor
 from escrow.admin.views import approvals_of, customer, masked
 from escrow.context import Web
@@ -162,8 +161,7 @@ def needed_for(db: Session, web: Web, operation: str) -> int:
         return 2
     if operation != ADD_ADMIN or web.settings.operators:
         return rule.needed
-    owners = select(func.count()).where(Admin.state == "active", Admin.role == OWNER)
-    return min(rule.needed, db.scalar(owners) or 0)
+    return min(rule.needed, len(people.owners(db)))
 
 
 def _who(event: LedgerEvent) -> str:
